@@ -1,0 +1,392 @@
+//! What a destination's author writes: five verbs over plain data. The engine decides who is sent what
+//! and when, and what a failure means for the rest; a destination only speaks its vendor's language.
+
+use std::collections::BTreeMap;
+
+use async_trait::async_trait;
+use jiff::{SignedDuration, Timestamp};
+use schemars::{JsonSchema, Schema};
+use serde::{Deserialize, Serialize};
+
+use crate::http::Session;
+use crate::model::pending::RecordShape;
+use crate::model::{
+    AttributeId, AttributeLink, AttributeType, AudienceId, FieldName, Identifier, LinkState, PersonKey, Provider,
+    Reason, RecordId, Value,
+};
+use crate::ports::{Rate, Secret};
+
+/// A destination. Stateless: what it must remember it leaves in notes and memos.
+#[async_trait]
+pub trait Destination: Send + Sync {
+    /// What it is and what it can do.
+    fn spec(&self) -> &Spec;
+
+    /// Reads settings strictly.
+    ///
+    /// # Errors
+    /// With the JSON path and the reason, for a person.
+    fn check_settings(&self, settings: &serde_json::Value) -> Result<(), String>;
+
+    /// Reads credentials strictly.
+    ///
+    /// # Errors
+    /// With the JSON path and the reason, never a part of a secret.
+    fn check_credentials(&self, credentials: &Secret) -> Result<(), String>;
+
+    /// Tries the credentials and each permission that is needed, changing nothing.
+    async fn check(&self, context: &Context<'_>) -> Result<Checked, Failure>;
+
+    /// What there is to pick from at the vendor; needs credentials, uses no settings.
+    async fn discover(&self, session: &Session, credentials: &Secret) -> Result<Discovered, Failure>;
+
+    /// Makes what must exist at the vendor for these links, and relabels what was removed. Idempotent: run
+    /// at activation, after every edit, and from time to time.
+    async fn prepare(&self, context: &Context<'_>, links: &Links) -> Result<Preparation, Failure>;
+
+    /// Sends a batch of at most [`Spec::batch`] (or [`Bulk::batch`]) items. An item without a verdict is
+    /// taken as open. An `Err` speaks of every item of the batch.
+    async fn deliver(&self, context: &Context<'_>, lane: Mode, items: &[Item]) -> Result<Verdicts, Failure>;
+
+    /// Looks whether items that landed some time ago are there. Only for vendors that apply later.
+    async fn confirm(&self, context: &Context<'_>, items: &[Item]) -> Result<BTreeMap<ItemId, Landed>, Failure> {
+        let _ = (context, items);
+        Ok(BTreeMap::new())
+    }
+
+    /// Reads the vendor's own webhook. `None`: nothing that concerns us.
+    ///
+    /// # Errors
+    /// For a body that is not of the vendor's form; never contains parts of it.
+    fn read_signal(&self, body: &[u8]) -> Result<Option<Signal>, String> {
+        let _ = body;
+        Err("this destination sends no signals".to_owned())
+    }
+
+    /// The key of the person that the vendor knows by this id, `None` if it knows nobody.
+    async fn resolve_signal(&self, context: &Context<'_>, vendor_id: &str) -> Result<Option<Identifier>, Failure> {
+        let _ = (context, vendor_id);
+        Ok(None)
+    }
+}
+
+/// What a destination is and can do.
+#[derive(Debug, Clone)]
+pub struct Spec {
+    /// Its kind.
+    pub provider: Provider,
+    /// For people.
+    pub name: &'static str,
+    /// The API version spoken.
+    pub api_version: &'static str,
+    /// What it holds of a person.
+    pub shape: RecordShape,
+    /// `https://host` prefixes that may be called; nothing else ever is.
+    pub origins: &'static [&'static str],
+    /// The safe rate of one account.
+    pub rate: Rate,
+    /// Most items of one call of `deliver` in [`Mode::Live`].
+    pub batch: usize,
+    /// The bulk mode, where there is one.
+    pub bulk: Option<Bulk>,
+    /// Schema of the settings; its descriptions are the help that a person reads.
+    pub settings: Schema,
+    /// Schema of the credentials.
+    pub credentials: Schema,
+}
+
+/// A bulk mode.
+#[derive(Debug, Clone, Copy)]
+pub struct Bulk {
+    /// Fewer people than this are sent live.
+    pub from: usize,
+    /// Most items of one call.
+    pub batch: usize,
+}
+
+/// How a batch goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    /// By the calls made for single people.
+    Live,
+    /// By the vendor's bulk calls.
+    Bulk,
+}
+
+/// What a call may use.
+pub struct Context<'a> {
+    /// The only way out.
+    pub session: &'a Session,
+    /// The activation's credentials.
+    pub credentials: &'a Secret,
+    /// The activation's settings, valid under the schema.
+    pub settings: &'a serde_json::Value,
+    /// What `prepare` left, null before.
+    pub notes: &'a serde_json::Value,
+    /// The linked attributes with their types.
+    pub links: &'a Links,
+    /// Now.
+    pub now: Timestamp,
+}
+
+/// What is linked, with the names that people know.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Links {
+    /// The activation's id: part of stable names.
+    pub activation: String,
+    /// The source's id: part of stable names.
+    pub source: String,
+    /// Audiences, removed ones too.
+    pub audiences: Vec<LinkedAudience>,
+    /// Attributes.
+    pub attributes: Vec<LinkedAttribute>,
+}
+
+/// A linked audience with its name.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LinkedAudience {
+    /// Its id.
+    pub id: AudienceId,
+    /// Its name now.
+    pub name: String,
+    /// Whether it exists.
+    pub state: LinkState,
+}
+
+/// A linked attribute with its name.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LinkedAttribute {
+    /// The link.
+    #[serde(flatten)]
+    pub link: AttributeLink,
+    /// Its name now.
+    pub name: String,
+}
+
+impl Links {
+    /// The type of a linked attribute.
+    pub fn type_of(&self, attribute: &AttributeId) -> Option<AttributeType> {
+        self.attributes.iter().find(|linked| linked.link.attribute == *attribute).map(|linked| linked.link.kind)
+    }
+}
+
+/// One thing to tell about one key. Verdicts come back by its id.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Item {
+    /// Its id within the batch.
+    pub id: ItemId,
+    /// By which value the destination knows the person.
+    pub key: Identifier,
+    /// What is to be so.
+    pub action: Action,
+    /// What the destination left for the record at its last delivery under the same key.
+    pub memo: Option<serde_json::Value>,
+}
+
+/// Names an item.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ItemId {
+    /// The person.
+    pub person: PersonKey,
+    /// The record.
+    pub record: RecordId,
+    /// 0 for the current key, from 1 for former ones.
+    pub step: u16,
+}
+
+/// What is to be so under a key.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Action {
+    /// The record shows this.
+    Show(Shown),
+    /// Nobody of ours is under this key any more: outside every audience, no attributes.
+    Leave,
+    /// As `Leave`, and nothing of ours may remain.
+    Forget,
+}
+
+/// The whole of what a record shall show. Absent keys of linked facts mean: never known.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Shown {
+    /// Live linked audiences (of a record per audience: the one).
+    pub audiences: BTreeMap<AudienceId, Shows>,
+    /// Linked attributes with a value known, null where it was cleared.
+    pub attributes: BTreeMap<AttributeId, Value>,
+}
+
+/// Membership as it is to be shown.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Shows {
+    /// Inside, with the source's properties.
+    Inside(BTreeMap<FieldName, Value>),
+    /// Was inside.
+    Left,
+    /// Never said to be inside.
+    Never,
+}
+
+/// Verdicts by item.
+pub type Verdicts = BTreeMap<ItemId, Verdict>;
+
+/// What became of one item.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Verdict {
+    /// The vendor has it.
+    Delivered {
+        /// What the vendor said, redacted; empty where there is nothing worth telling.
+        said: String,
+        /// To be told again at the next delivery.
+        memo: Option<serde_json::Value>,
+    },
+    /// The vendor took it and applies it later, within this time.
+    Landing {
+        /// The longest that it may take.
+        within: SignedDuration,
+    },
+    /// It must not be sent; `open` where the vendor's side can change that.
+    Filtered {
+        /// Why.
+        reason: Reason,
+        /// Whether to look again.
+        open: bool,
+    },
+    /// It failed.
+    Failed(Failure),
+}
+
+/// A failure, named after what the caller does next.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum Failure {
+    /// Try again later.
+    #[error("{reason}")]
+    Retryable {
+        /// Why.
+        reason: Reason,
+        /// Whether the vendor may have applied it all the same.
+        applied: Applied,
+    },
+    /// Try again after the vendor's own time; it applied nothing.
+    #[error("the vendor asks to slow down")]
+    RateLimited {
+        /// As the vendor said it, capped.
+        retry_after: Option<SignedDuration>,
+    },
+    /// Nothing was sent: no token was left, or no time in this run. Not a try.
+    #[error("put off")]
+    PutOff {
+        /// Not before this time.
+        until: Timestamp,
+    },
+    /// It will be refused again as it is.
+    #[error("{reason}")]
+    Rejected {
+        /// Why.
+        reason: Reason,
+    },
+    /// The credentials are refused: the activation stops.
+    #[error("{reason}")]
+    Unauthorized {
+        /// Why.
+        reason: Reason,
+    },
+    /// The settings do not fit the vendor's side: the activation stops.
+    #[error("{reason}")]
+    Misconfigured {
+        /// Why.
+        reason: Reason,
+    },
+}
+
+/// Whether the vendor may have applied what failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Applied {
+    /// It did not.
+    No,
+    /// Nobody knows.
+    Open,
+}
+
+/// What came of looking whether something landed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Landed {
+    /// It shows what was sent.
+    Yes,
+    /// It shows something else.
+    No,
+}
+
+/// What a check found.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Checked {
+    /// Each permission or fact that was looked at, in order.
+    pub findings: Vec<Finding>,
+}
+
+/// One thing that was looked at.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Finding {
+    /// What was looked at.
+    pub what: String,
+    /// Whether it is as it must be.
+    pub good: bool,
+    /// What to do about it, or what was found.
+    pub note: String,
+}
+
+/// What there is to pick from.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Discovered {
+    /// Lists, tables, entities.
+    pub places: Vec<Place>,
+}
+
+/// A list, table or entity.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Place {
+    /// The vendor's id, as the settings want it.
+    pub id: String,
+    /// For people.
+    pub name: String,
+    /// Its fields or columns.
+    pub fields: Vec<PlaceField>,
+}
+
+/// A field or column.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct PlaceField {
+    /// The vendor's name of it.
+    pub name: String,
+    /// For people.
+    pub label: String,
+    /// The vendor's word for its type.
+    pub kind: String,
+}
+
+/// What `prepare` did.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Preparation {
+    /// Kept on the activation and handed to every later call.
+    pub notes: serde_json::Value,
+    /// Whether something that held people's values had to be made anew, so that everybody must be sent again.
+    pub resend: Resend,
+    /// Things that the owner should know.
+    pub warnings: Vec<String>,
+}
+
+/// Whether everybody must be sent again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Resend {
+    /// What was there still is.
+    Nobody,
+    /// Something was made anew.
+    Everybody,
+}
+
+/// What a vendor's webhook says.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Signal {
+    /// About the person with this key.
+    Key(Identifier),
+    /// About the person whom the vendor knows by this id.
+    VendorId(String),
+}

@@ -1,0 +1,275 @@
+//! The only way out: calls to allowed origins, no redirects, a token for every request, timeouts that
+//! end before the run does, and errors that never carry a URL, a body or a header.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use reqwest::{Method, RequestBuilder, StatusCode};
+use tokio::sync::Mutex;
+
+use crate::destination::{Applied, Failure};
+use crate::model::{AuthorizationId, Reason};
+use crate::ports::{Clock, Grant, Ledger, Rate};
+
+/// Nothing longer than this is believed of a `Retry-After`.
+pub const MAX_RETRY_AFTER: SignedDuration = SignedDuration::from_hours(1);
+/// Nobody waits longer than this for a token inside a run.
+const MAX_TOKEN_WAIT: SignedDuration = SignedDuration::from_secs(2);
+/// Largest answer that is read, in bytes.
+const MAX_ANSWER_BYTES: usize = 32 * 1024 * 1024;
+
+/// Times of the client.
+#[derive(Debug, Clone, Copy)]
+pub struct HttpTimes {
+    /// For the connection.
+    pub connect: Duration,
+    /// For the whole request.
+    pub request: Duration,
+    /// Kept free between the end of a request and the end of the run.
+    pub margin: Duration,
+}
+
+impl Default for HttpTimes {
+    fn default() -> Self {
+        Self { connect: Duration::from_secs(3), request: Duration::from_secs(20), margin: Duration::from_secs(3) }
+    }
+}
+
+/// The HTTP client of the program.
+#[derive(Clone)]
+pub struct Http {
+    client: reqwest::Client,
+    rewrites: Arc<BTreeMap<String, String>>,
+    times: HttpTimes,
+}
+
+impl Http {
+    /// A client. `rewrites` sends calls for an allowed origin to another one: how twins are reached.
+    ///
+    /// # Errors
+    /// Where the TLS library cannot be set up.
+    pub fn new(times: HttpTimes, rewrites: BTreeMap<String, String>) -> Result<Self, String> {
+        #[expect(clippy::disallowed_methods, reason = "this is the one place")]
+        let client = reqwest::Client::builder()
+            .connect_timeout(times.connect)
+            .timeout(times.request)
+            .redirect(reqwest::redirect::Policy::none())
+            .user_agent(concat!("muster/", env!("CARGO_PKG_VERSION")))
+            .build()
+            .map_err(|error| format!("HTTP client: {error}"))?;
+        Ok(Self { client, rewrites: Arc::new(rewrites), times })
+    }
+
+    /// The client's times.
+    pub fn times(&self) -> HttpTimes {
+        self.times
+    }
+
+    /// A session of one run for one vendor account.
+    pub fn session(&self, account: Account, deadline: Timestamp) -> Session {
+        Session { http: self.clone(), account: Arc::new(account), deadline, tokens: Arc::new(Mutex::new(0)) }
+    }
+}
+
+/// The vendor account that a session speaks for.
+pub struct Account {
+    /// Whose tokens are used.
+    pub authorization: AuthorizationId,
+    /// How fast they come back.
+    pub rate: Rate,
+    /// What may be called.
+    pub origins: &'static [&'static str],
+    /// Where the tokens are.
+    pub ledger: Arc<dyn Ledger>,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+}
+
+/// Requests of one run to one vendor account.
+#[derive(Clone)]
+pub struct Session {
+    http: Http,
+    account: Arc<Account>,
+    deadline: Timestamp,
+    tokens: Arc<Mutex<u32>>,
+}
+
+/// An answer, whatever its status.
+#[derive(Clone)]
+pub struct Answer {
+    /// Its status.
+    pub status: StatusCode,
+    /// `Retry-After`, read and capped.
+    pub retry_after: Option<SignedDuration>,
+    /// The vendor's own clock.
+    pub date: Option<Timestamp>,
+    /// Its body.
+    pub body: Vec<u8>,
+}
+
+impl std::fmt::Debug for Answer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Answer({}, {} bytes)", self.status, self.body.len())
+    }
+}
+
+impl Answer {
+    /// The body as JSON; `None` where it is none.
+    pub fn json(&self) -> Option<serde_json::Value> {
+        serde_json::from_slice(&self.body).ok()
+    }
+}
+
+impl Session {
+    /// The time.
+    pub fn now(&self) -> Timestamp {
+        self.account.clock.now()
+    }
+
+    /// Sends one request, made by `build` from a builder for `origin` + `path`. Takes a token first.
+    ///
+    /// # Errors
+    /// `PutOff` where no token or no time is left: nothing was sent. `Retryable` where no whole answer
+    /// came; open unless the connection was never made. `Misconfigured` for an origin that is not allowed.
+    pub async fn send(
+        &self,
+        method: Method,
+        origin: &str,
+        path: &str,
+        build: impl FnOnce(RequestBuilder) -> RequestBuilder + Send,
+    ) -> Result<Answer, Failure> {
+        if !self.account.origins.contains(&origin) {
+            return Err(Failure::Misconfigured { reason: Reason::new("the host is not among the destination's own") });
+        }
+        self.check_time()?;
+        self.take_token().await?;
+        let base = self.http.rewrites.get(origin).map_or(origin, String::as_str);
+        let request = build(self.http.client.request(method, format!("{base}{path}")));
+        let answer = request.send().await.map_err(|error| describe(&error))?;
+        self.read(answer).await
+    }
+
+    async fn read(&self, mut answer: reqwest::Response) -> Result<Answer, Failure> {
+        let status = answer.status();
+        let header =
+            |name| answer.headers().get(name).and_then(|value: &reqwest::header::HeaderValue| value.to_str().ok());
+        let retry_after = header("retry-after").and_then(|text| read_retry_after(text, self.now()));
+        let date = header("date").and_then(read_http_date);
+        let mut body = Vec::new();
+        while let Some(chunk) = answer.chunk().await.map_err(|error| describe(&error))? {
+            if body.len() + chunk.len() > MAX_ANSWER_BYTES {
+                return Err(open("the vendor's answer is too long"));
+            }
+            body.extend_from_slice(&chunk);
+        }
+        if status == StatusCode::TOO_MANY_REQUESTS {
+            let pause = retry_after.unwrap_or(SignedDuration::from_secs(1));
+            let until = self.now().saturating_add(pause).unwrap_or(Timestamp::MAX);
+            *self.tokens.lock().await = 0;
+            // Budget is advice: if it cannot be written the next request is refused and tells again.
+            if let Err(error) = self.account.ledger.block_tokens(&self.account.authorization, until).await {
+                tracing::warn!(%error, "the vendor's wish to slow down could not be noted");
+            }
+        }
+        Ok(Answer { status, retry_after, date, body })
+    }
+
+    fn check_time(&self) -> Result<(), Failure> {
+        let needed = self.http.times.request + self.http.times.margin;
+        let needed = SignedDuration::try_from(needed).unwrap_or(SignedDuration::MAX);
+        let now = self.now();
+        if self.deadline.duration_since(now) < needed {
+            return Err(Failure::PutOff { until: now });
+        }
+        Ok(())
+    }
+
+    async fn take_token(&self) -> Result<(), Failure> {
+        let mut tokens = self.tokens.lock().await;
+        while *tokens == 0 {
+            // About half a second's worth at a time: few writes, and little is lost if the run ends.
+            #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a small positive number")]
+            let want = (self.account.rate.per_second / 2.0).clamp(1.0, 100.0) as u32;
+            let now = self.now();
+            let grant = self
+                .account
+                .ledger
+                .take_tokens(&self.account.authorization, self.account.rate, want, now)
+                .await
+                .map_err(|error| {
+                    tracing::warn!(%error, "no token could be taken");
+                    Failure::PutOff { until: now.saturating_add(MAX_TOKEN_WAIT).unwrap_or(now) }
+                })?;
+            match grant {
+                Grant::Tokens(granted) => *tokens += granted,
+                Grant::NotBefore(until) => {
+                    let wait = until.duration_since(now);
+                    if wait > MAX_TOKEN_WAIT {
+                        return Err(Failure::PutOff { until });
+                    }
+                    self.account.clock.sleep(wait).await;
+                    self.check_time()?;
+                }
+            }
+        }
+        *tokens -= 1;
+        Ok(())
+    }
+
+    /// Gives back what was taken and not used.
+    pub async fn end(&self) {
+        let left = std::mem::take(&mut *self.tokens.lock().await);
+        if left > 0
+            && let Err(error) = self.account.ledger.return_tokens(&self.account.authorization, left).await
+        {
+            tracing::warn!(%error, left, "unused tokens could not be given back");
+        }
+    }
+}
+
+fn open(reason: &str) -> Failure {
+    Failure::Retryable { reason: Reason::new(reason), applied: Applied::Open }
+}
+
+fn describe(error: &reqwest::Error) -> Failure {
+    if error.is_connect() {
+        let reason = Reason::new("the vendor could not be reached");
+        return Failure::Retryable { reason, applied: Applied::No };
+    }
+    if error.is_timeout() {
+        return open("the vendor did not answer in time");
+    }
+    open("the connection broke before the vendor's answer was whole")
+}
+
+/// `Retry-After` in seconds or as a date; what is absurd is capped, what is unreadable ignored.
+pub fn read_retry_after(text: &str, now: Timestamp) -> Option<SignedDuration> {
+    let wait = match text.trim().parse::<f64>() {
+        Ok(seconds) if seconds.is_finite() => SignedDuration::try_from_secs_f64(seconds.min(1e9)).ok()?,
+        Ok(_) => return None,
+        Err(_) => read_http_date(text)?.duration_since(now),
+    };
+    Some(wait.clamp(SignedDuration::ZERO, MAX_RETRY_AFTER))
+}
+
+fn read_http_date(text: &str) -> Option<Timestamp> {
+    httpdate::parse_http_date(text.trim()).ok().and_then(|time| Timestamp::try_from(time).ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn retry_after_is_read_as_seconds_and_as_a_date_and_capped() {
+        let now: Timestamp = "2026-01-05T07:08:09Z".parse().unwrap();
+        assert_eq!(read_retry_after("17", now), Some(SignedDuration::from_secs(17)));
+        assert_eq!(read_retry_after("Mon, 05 Jan 2026 07:08:39 GMT", now), Some(SignedDuration::from_secs(30)));
+        assert_eq!(read_retry_after("Mon, 05 Jan 2026 07:08:00 GMT", now), Some(SignedDuration::ZERO));
+        assert_eq!(read_retry_after("99999999999", now), Some(MAX_RETRY_AFTER));
+        assert_eq!(read_retry_after("-5", now), Some(SignedDuration::ZERO));
+        assert_eq!(read_retry_after("soon", now), None);
+    }
+}

@@ -1,0 +1,177 @@
+//! The link from a source's audiences and attributes to a destination.
+
+use std::collections::BTreeSet;
+
+use jiff::Timestamp;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::change::{Change, Fact};
+use super::ids::{ActivationId, AttributeId, AudienceId, AuthorizationId, FieldName, Provider, SourceId};
+use super::merge::Touched;
+use super::person::Path;
+use super::standing::Reason;
+use super::value::AttributeType;
+
+/// Default for [`Activation::retry_window_hours`].
+pub const DEFAULT_RETRY_WINDOW_HOURS: u32 = 72;
+
+/// An activation as it is stored.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Activation {
+    /// Its id.
+    pub id: ActivationId,
+    /// For people.
+    pub name: String,
+    /// For people.
+    #[serde(default)]
+    pub description: String,
+    /// Where its people come from.
+    pub source: SourceId,
+    /// Linked audiences, removed ones too (their fields are relabelled, not deleted).
+    pub audiences: Vec<AudienceLink>,
+    /// Linked calculated attributes.
+    pub attributes: Vec<AttributeLink>,
+    /// The destination's kind.
+    pub destination: Provider,
+    /// With whose credentials.
+    pub authorization: AuthorizationId,
+    /// The destination's own settings, valid under its schema.
+    pub settings: serde_json::Value,
+    /// By which of a person's values the destination knows the person.
+    pub person_identifier: Path,
+    /// Fields whose change alone makes a record pending.
+    #[serde(default)]
+    pub triggers: BTreeSet<FieldName>,
+    /// Who is mailed when it starts failing.
+    #[serde(default)]
+    pub notify: Option<String>,
+    /// How long a record is tried before it is parked, in hours from its first failure.
+    pub retry_window_hours: u32,
+    /// What it is doing.
+    pub status: ActivationStatus,
+    /// Why it is failing.
+    #[serde(default)]
+    pub why: Option<Reason>,
+    /// Rises with every edit that changes what a record holds; older receipts do not cover it.
+    pub revision: u64,
+    /// Rises with every edit that the vendor's side must be prepared for (a new link, a new label).
+    pub layout: u64,
+    /// What `prepare` left, and for which layout.
+    #[serde(default)]
+    pub prepared: Option<Prepared>,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// When it was first activated.
+    #[serde(default)]
+    pub activated_at: Option<Timestamp>,
+}
+
+/// The result of the destination's `prepare`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Prepared {
+    /// The layout it stands for.
+    pub layout: u64,
+    /// The destination's own notes: ids of fields it made, and so on.
+    pub notes: serde_json::Value,
+    /// When it was last compared with the vendor's side.
+    pub at: Timestamp,
+}
+
+/// A linked audience.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct AudienceLink {
+    /// Which.
+    pub audience: AudienceId,
+    /// Whether it still exists.
+    #[serde(default)]
+    pub state: LinkState,
+}
+
+/// Whether a linked audience still exists at its source.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum LinkState {
+    /// It does.
+    #[default]
+    Live,
+    /// It was deleted: nothing is written for it any more, what stands at the vendor is relabelled.
+    Removed,
+}
+
+/// A linked calculated attribute.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct AttributeLink {
+    /// Which.
+    pub attribute: AttributeId,
+    /// As what it is written.
+    #[serde(rename = "type")]
+    pub kind: AttributeType,
+}
+
+/// What an activation is doing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ActivationStatus {
+    /// Not yet activated.
+    Draft,
+    /// Sending whoever was there already; live changes flow too.
+    Backfilling,
+    /// Changes flow.
+    Active,
+    /// Stopped by its owner: nothing is sent, what is pending remains so.
+    Paused,
+    /// Stopped because the vendor refuses the credentials or the settings.
+    Failing,
+    /// Taken away.
+    Removed,
+}
+
+impl ActivationStatus {
+    /// Whether nudges are acted upon.
+    pub fn delivers(self) -> bool {
+        match self {
+            Self::Backfilling | Self::Active => true,
+            Self::Draft | Self::Paused | Self::Failing | Self::Removed => false,
+        }
+    }
+
+    /// Whether changes are counted for it.
+    pub fn counts(self) -> bool {
+        match self {
+            Self::Backfilling | Self::Active | Self::Paused | Self::Failing => true,
+            Self::Draft | Self::Removed => false,
+        }
+    }
+}
+
+impl Activation {
+    /// Audiences that exist.
+    pub fn live_audiences(&self) -> impl Iterator<Item = &AudienceId> {
+        self.audiences.iter().filter(|link| link.state == LinkState::Live).map(|link| &link.audience)
+    }
+
+    /// Whether the vendor's side is prepared for the newest layout.
+    pub fn is_prepared(&self) -> bool {
+        self.prepared.as_ref().is_some_and(|prepared| prepared.layout == self.layout)
+    }
+
+    /// Whether an accepted change counts here: its fact is linked, or it touched the key or a trigger.
+    pub fn concerns(&self, change: &Change, touched: &Touched) -> bool {
+        let linked = match &change.fact {
+            Fact::Entered { audience, .. } | Fact::Left { audience } => self.live_audiences().any(|a| a == audience),
+            Fact::Attribute { attribute, .. } => self.attributes.iter().any(|link| link.attribute == *attribute),
+            Fact::Profile => false,
+            Fact::MergedInto { .. } | Fact::Erased => true,
+        };
+        linked || touched.paths.iter().any(|path| self.depends_on(path))
+    }
+
+    fn depends_on(&self, path: &Path) -> bool {
+        *path == self.person_identifier
+            || match path {
+                Path::Field(name) => self.triggers.contains(name),
+                Path::Identifier(_) => false,
+            }
+    }
+}

@@ -1,0 +1,94 @@
+//! What the owner configures, and what was seen: sources, audiences, attributes, authorizations.
+
+use jiff::Timestamp;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::ids::{AttributeId, AudienceId, AuthorizationId, IdentifierType, Provider, SourceId};
+use super::value::AttributeType;
+
+/// Who tells Muster. Its secrets are in the vault.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Source {
+    /// Its id, part of the ingest route.
+    pub id: SourceId,
+    /// For people.
+    pub name: String,
+    /// The identifier type by which its people are keyed; every change must carry exactly one value of it.
+    pub keyed_by: IdentifierType,
+    /// How its requests prove where they come from.
+    pub authentication: SourceAuthentication,
+    /// When it was made.
+    #[schemars(with = "String")]
+    pub created_at: Timestamp,
+}
+
+/// How a source's requests prove where they come from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "method", rename_all = "snake_case")]
+pub enum SourceAuthentication {
+    /// The Standard Webhooks signature: `webhook-id`, `webhook-timestamp`, `webhook-signature`.
+    StandardWebhooks,
+    /// A secret in a header.
+    Header {
+        /// The header's name, in lower case.
+        name: String,
+    },
+}
+
+/// An audience of a source.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Audience {
+    /// Whose.
+    pub source: SourceId,
+    /// Its id at the source.
+    pub id: AudienceId,
+    /// For people; the id until somebody names it.
+    pub name: String,
+    /// When it was first seen or made.
+    #[schemars(with = "String")]
+    pub first_seen_at: Timestamp,
+    /// When it was deleted.
+    #[serde(default)]
+    #[schemars(with = "Option<String>")]
+    pub deleted_at: Option<Timestamp>,
+}
+
+/// A calculated attribute of a source.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Attribute {
+    /// Whose.
+    pub source: SourceId,
+    /// Its id at the source.
+    pub id: AttributeId,
+    /// For people; the id until somebody names it.
+    pub name: String,
+    /// The type of the first value seen, `None` while only nulls came.
+    pub observed_type: Option<AttributeType>,
+    /// When it was first seen.
+    #[schemars(with = "String")]
+    pub first_seen_at: Timestamp,
+}
+
+/// Credentials for one vendor account; the secret itself is in the vault.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Authorization {
+    /// Its id.
+    pub id: AuthorizationId,
+    /// For which destination.
+    pub provider: Provider,
+    /// For people.
+    pub label: String,
+    /// For people.
+    #[serde(default)]
+    pub description: String,
+    /// Requests a second that the account allows; the destination's safe default where absent.
+    #[serde(default)]
+    pub requests_per_second: Option<f64>,
+    /// When it was made.
+    #[schemars(with = "String")]
+    pub created_at: Timestamp,
+    /// When its secret was last replaced.
+    #[schemars(with = "String")]
+    pub secret_changed_at: Timestamp,
+}

@@ -1,0 +1,64 @@
+//! A walk over a source's people for one activation.
+
+use jiff::Timestamp;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::ids::{ActivationId, JobId, PersonKey};
+use super::standing::Reason;
+
+/// A job with its progress.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Job {
+    /// Its id.
+    pub id: JobId,
+    /// For which activation.
+    pub activation: ActivationId,
+    /// What for.
+    pub kind: JobKind,
+    /// How far it is.
+    pub status: JobStatus,
+    /// Everybody up to this key was walked.
+    #[schemars(with = "Option<String>")]
+    pub cursor: Option<PersonKey>,
+    /// People walked so far.
+    pub walked: u64,
+    /// People nudged so far.
+    pub nudged: u64,
+    /// People of the source when it began.
+    pub of: u64,
+    /// When it was asked for.
+    #[schemars(with = "String")]
+    pub started_at: Timestamp,
+    /// When it ended.
+    #[schemars(with = "Option<String>")]
+    pub ended_at: Option<Timestamp>,
+    /// Why it ended early.
+    pub why: Option<Reason>,
+}
+
+/// What a walk is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum JobKind {
+    /// The first activation: everybody already there.
+    Backfill,
+    /// After a pause, a failure or an edit: whoever is pending.
+    Resume,
+    /// Daily, and by hand: whoever is pending, and reasons that may have changed at the vendor.
+    CatchUp,
+    /// By hand: everybody again, whatever the receipts say.
+    Resync,
+}
+
+/// How far a job is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum JobStatus {
+    /// Walking.
+    Running,
+    /// Everybody was walked.
+    Done,
+    /// The activation stopped first.
+    Stopped,
+}

@@ -1,0 +1,35 @@
+//! Plain data and pure decisions: what a person is, how changes merge, what is still to be sent and
+//! what became of it. Nothing here does I/O or reads a clock.
+
+pub mod accounting;
+pub mod activation;
+pub mod catalog;
+pub mod change;
+pub mod flight;
+pub mod identifier;
+pub mod ids;
+pub mod job;
+pub mod merge;
+pub mod message;
+pub mod pending;
+pub mod person;
+pub mod standing;
+pub mod value;
+
+#[cfg(test)]
+mod tests;
+
+pub use activation::{Activation, ActivationStatus, AttributeLink, AudienceLink, LinkState};
+pub use catalog::{Attribute, Audience, Authorization, Source, SourceAuthentication};
+pub use change::{Change, Fact, Origin};
+pub use flight::{Flight, FlightKind};
+pub use identifier::{Identifier, InstallationKey};
+pub use ids::{
+    ActivationId, AttributeId, AudienceId, AuthorizationId, FieldName, FlightId, IdentifierType, JobId, KeyHash,
+    PersonKey, Provider, RecordId, SourceId,
+};
+pub use job::{Job, JobKind, JobStatus};
+pub use message::{Lane, Message, Nudge, QueueName};
+pub use person::{Entry, Former, Gone, GoneReason, Membership, Path, Person, Version};
+pub use standing::{Doubt, Outcome, Reason, Receipt, RecordStanding, Standing};
+pub use value::{AttributeType, Value};

@@ -1,0 +1,379 @@
+//! What Muster needs from the world: seven traits, implemented on SQLite (`embedded`) and, on AWS, on
+//! DynamoDB, SQS, Secrets Manager and SES. One suite of promises runs on every implementation.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+
+use crate::model::{
+    ActivationId, AuthorizationId, Flight, FlightId, Job, JobId, KeyHash, Person, PersonKey, QueueName, RecordId,
+    SourceId, Standing, Version,
+};
+
+/// Our own failure: table, queue or vault. The caller gives up its run; the queue brings the message back.
+#[derive(Debug, thiserror::Error)]
+pub enum PortError {
+    /// The store did not answer, or not as it must.
+    #[error("{store}: {what}")]
+    Unavailable {
+        /// Which store.
+        store: &'static str,
+        /// What happened; never personal.
+        what: String,
+    },
+    /// What was stored cannot be read: written by a later version, or damaged.
+    #[error("{store}: unreadable {what}")]
+    Unreadable {
+        /// Which store.
+        store: &'static str,
+        /// What cannot be read.
+        what: String,
+    },
+}
+
+/// What every port answers.
+pub type PortResult<T> = Result<T, PortError>;
+
+/// All ports together, as they are handed to the handlers.
+#[derive(Clone)]
+pub struct Ports {
+    /// The rows.
+    pub people: Arc<dyn People>,
+    /// What the owner configures.
+    pub catalog: Arc<dyn Catalog>,
+    /// Flights, jobs, claims, budgets.
+    pub ledger: Arc<dyn Ledger>,
+    /// Messages.
+    pub queue: Arc<dyn Queue>,
+    /// Secrets.
+    pub vault: Arc<dyn Vault>,
+    /// Mails to owners.
+    pub mailer: Arc<dyn Mailer>,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+}
+
+/// A row with one activation's standing.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Row {
+    /// The person.
+    pub person: Person,
+    /// Where the person stands at the activation asked for; the default where it never stood anywhere.
+    pub standing: Standing,
+}
+
+/// A conditional write of a row by ingest.
+#[derive(Debug, Clone)]
+pub struct PersonWrite {
+    /// The row as it shall be, its `sequence` already one up.
+    pub person: Person,
+    /// The `sequence` as it was read; 0 for a row that must not exist yet.
+    pub read_sequence: u64,
+}
+
+/// What became of a conditional write.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Written {
+    /// It is stored.
+    Stored,
+    /// Somebody else wrote first: read again.
+    Conflict,
+    /// The row would grow beyond its limit; it stays as it was.
+    TooLarge,
+}
+
+/// A conditional write of one activation's standing by delivery.
+#[derive(Debug, Clone)]
+pub struct Settlement {
+    /// Whose.
+    pub person: PersonKey,
+    /// At which activation.
+    pub activation: ActivationId,
+    /// The row's `version` as it was read.
+    pub read_version: Version,
+    /// The standing's `revision` as it was read; 0 for one that does not exist.
+    pub read_revision: u64,
+    /// The standing as it shall be, its `revision` already one up.
+    pub standing: Standing,
+}
+
+/// What became of a settlement.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Settled {
+    /// It is stored.
+    Stored,
+    /// The row, the doubt or another receipt came first: read again.
+    Moved,
+}
+
+/// Whose doubt is raised.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Doubted {
+    /// Every record of the person.
+    Person(PersonKey),
+    /// One record.
+    Record(PersonKey, RecordId),
+}
+
+/// The rows: one per person, with an attribute per activation that is written apart from it.
+#[async_trait]
+pub trait People: Send + Sync {
+    /// The rows that exist among `keys`, strongly consistent, in any order, each with its standing at
+    /// `activation` (the default where `None`).
+    async fn read(&self, keys: &[PersonKey], activation: Option<&ActivationId>) -> PortResult<Vec<Row>>;
+
+    /// Every standing of one person, strongly consistent.
+    async fn standings(&self, person: PersonKey) -> PortResult<BTreeMap<ActivationId, Standing>>;
+
+    /// Writes each row on condition that its `sequence` is still the one read. One answer per write.
+    async fn write(&self, writes: Vec<PersonWrite>) -> PortResult<Vec<(PersonKey, Written)>>;
+
+    /// Stores each standing on condition that row version and standing revision are still those read. One
+    /// answer per settlement. A row that does not exist has moved.
+    async fn settle(&self, settlements: Vec<Settlement>) -> PortResult<Vec<(PersonKey, Settled)>>;
+
+    /// Raises doubts by one, and with each its standing's revision. People without a row are passed over.
+    async fn raise_doubt(&self, activation: &ActivationId, doubted: &[Doubted]) -> PortResult<()>;
+
+    /// At most `limit` rows of a source with keys greater than `after`, in the order of keys, with their
+    /// standings at `activation`. Fewer than `limit` means that the walk is over. May be eventually consistent.
+    async fn walk(
+        &self,
+        source: &SourceId,
+        activation: Option<&ActivationId>,
+        after: Option<PersonKey>,
+        limit: usize,
+    ) -> PortResult<Vec<Row>>;
+
+    /// About how many rows a source has.
+    async fn count(&self, source: &SourceId) -> PortResult<u64>;
+}
+
+/// What is configured, one document per kind and id.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Kind {
+    /// [`crate::model::Source`], by its id.
+    Source,
+    /// [`crate::model::Audience`], by `source/id`.
+    Audience,
+    /// [`crate::model::Attribute`], by `source/id`.
+    Attribute,
+    /// [`crate::model::Authorization`], by its id.
+    Authorization,
+    /// [`crate::model::Activation`], by its id.
+    Activation,
+}
+
+impl Kind {
+    /// The name under which it is stored.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Source => "source",
+            Self::Audience => "audience",
+            Self::Attribute => "attribute",
+            Self::Authorization => "authorization",
+            Self::Activation => "activation",
+        }
+    }
+}
+
+/// A stored document.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Document {
+    /// Its id within its kind.
+    pub id: String,
+    /// Its content.
+    pub body: serde_json::Value,
+    /// Rises with every write, from 1.
+    pub version: u64,
+}
+
+/// What the owner configures. Typed access is in [`crate::catalog`].
+#[async_trait]
+pub trait Catalog: Send + Sync {
+    /// One document, strongly consistent.
+    async fn get(&self, kind: Kind, id: &str) -> PortResult<Option<Document>>;
+
+    /// All documents of a kind in the order of their ids.
+    async fn list(&self, kind: Kind) -> PortResult<Vec<Document>>;
+
+    /// Writes a document on condition that its version is still `read_version` (0: must not exist). Keeps
+    /// the former one as history. Answers whether it was written.
+    async fn put(&self, kind: Kind, id: &str, body: serde_json::Value, read_version: u64) -> PortResult<bool>;
+
+    /// Removes a document, keeping it as history. Answers whether it was there.
+    async fn delete(&self, kind: Kind, id: &str) -> PortResult<bool>;
+}
+
+/// Who holds a destination's key within an activation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Claim {
+    /// The one who asked.
+    Held,
+    /// Somebody else.
+    HeldBy(PersonKey),
+}
+
+/// Tokens granted, or when to come back.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Grant {
+    /// So many requests may be sent, at least one.
+    Tokens(u32),
+    /// None now; one will be there then.
+    NotBefore(Timestamp),
+}
+
+/// A token bucket's rule.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Rate {
+    /// Tokens that come back per second.
+    pub per_second: f64,
+    /// Most tokens that the bucket holds.
+    pub burst: f64,
+}
+
+/// Flights, jobs, claims, budgets, and people being erased.
+#[async_trait]
+pub trait Ledger: Send + Sync {
+    /// Writes a flight, or replaces the one of the same id.
+    async fn put_flight(&self, flight: &Flight) -> PortResult<()>;
+    /// Removes a flight.
+    async fn clear_flight(&self, id: &FlightId) -> PortResult<()>;
+    /// One flight.
+    async fn flight(&self, id: &FlightId) -> PortResult<Option<Flight>>;
+    /// All standing flights, or one activation's, the oldest first.
+    async fn flights(&self, activation: Option<&ActivationId>) -> PortResult<Vec<Flight>>;
+
+    /// Claims `key` for `person` unless somebody else holds it; then `person` is remembered as the last who
+    /// asked.
+    async fn claim(
+        &self,
+        activation: &ActivationId,
+        claims: &[(KeyHash, PersonKey)],
+    ) -> PortResult<Vec<(KeyHash, PersonKey, Claim)>>;
+    /// Gives a key back if `person` holds it; answers who else asked for it last.
+    async fn release(
+        &self,
+        activation: &ActivationId,
+        key: KeyHash,
+        person: PersonKey,
+    ) -> PortResult<Option<PersonKey>>;
+    /// Who holds a key.
+    async fn holder(&self, activation: &ActivationId, key: KeyHash) -> PortResult<Option<PersonKey>>;
+
+    /// Takes up to `want` tokens from an authorization's bucket, at once or none.
+    async fn take_tokens(
+        &self,
+        authorization: &AuthorizationId,
+        rate: Rate,
+        want: u32,
+        now: Timestamp,
+    ) -> PortResult<Grant>;
+    /// Gives tokens back that were not used.
+    async fn return_tokens(&self, authorization: &AuthorizationId, tokens: u32) -> PortResult<()>;
+    /// Empties a bucket until a time: the vendor said to wait.
+    async fn block_tokens(&self, authorization: &AuthorizationId, until: Timestamp) -> PortResult<()>;
+
+    /// A new job.
+    async fn put_job(&self, job: &Job) -> PortResult<()>;
+    /// One job.
+    async fn job(&self, id: &JobId) -> PortResult<Option<Job>>;
+    /// Replaces a job on condition that its cursor and status are still those of `read`. Answers whether it did.
+    async fn advance_job(&self, read: &Job, job: &Job) -> PortResult<bool>;
+    /// An activation's jobs, the newest first; all jobs where `None`.
+    async fn jobs(&self, activation: Option<&ActivationId>) -> PortResult<Vec<Job>>;
+
+    /// Notes that a person's erasure must be seen through.
+    async fn note_erasure(&self, person: PersonKey, at: Timestamp) -> PortResult<()>;
+    /// Erasures not yet seen through, with the time of their note.
+    async fn erasures(&self) -> PortResult<Vec<(PersonKey, Timestamp)>>;
+    /// The erasure was seen through.
+    async fn clear_erasure(&self, person: PersonKey) -> PortResult<()>;
+
+    /// Adds to a counter (unknown events of a source, say).
+    async fn count(&self, name: &str, by: u64) -> PortResult<()>;
+    /// All counters whose name begins so.
+    async fn counters(&self, prefix: &str) -> PortResult<BTreeMap<String, u64>>;
+
+    /// Sets a small named value: when the last catch-up began, say.
+    async fn set_mark(&self, name: &str, at: Timestamp) -> PortResult<()>;
+    /// Reads it.
+    async fn mark(&self, name: &str) -> PortResult<Option<Timestamp>>;
+}
+
+/// A message to be sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Outgoing {
+    /// Its body.
+    pub body: String,
+    /// How long it stays hidden, 15 minutes at most.
+    pub delay: SignedDuration,
+}
+
+/// The longest delay that a queue takes.
+pub const MAX_DELAY: SignedDuration = SignedDuration::from_mins(15);
+
+/// Queues: at least once, in any order.
+#[async_trait]
+pub trait Queue: Send + Sync {
+    /// Sends messages; all are accepted, or an error says that any of them may be missing.
+    async fn send(&self, queue: &QueueName, messages: Vec<Outgoing>) -> PortResult<()>;
+}
+
+/// A secret: a JSON document that prints as `[redacted]`.
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Secret(pub serde_json::Value);
+
+impl std::fmt::Debug for Secret {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Secret([redacted])")
+    }
+}
+
+/// Secrets by name: `installation`, `source/<id>`, `authorization/<id>`, `signal/<activation>`, `api`.
+#[async_trait]
+pub trait Vault: Send + Sync {
+    /// One secret.
+    async fn get(&self, name: &str) -> PortResult<Option<Secret>>;
+    /// Writes or replaces one.
+    async fn put(&self, name: &str, secret: &Secret) -> PortResult<()>;
+    /// Writes one unless it exists; answers the one that is there now.
+    async fn put_if_absent(&self, name: &str, secret: &Secret) -> PortResult<Secret>;
+    /// Removes one.
+    async fn delete(&self, name: &str) -> PortResult<()>;
+}
+
+/// A mail to an owner, without anything personal of customers in it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Mail {
+    /// A mail of the same key is sent once.
+    pub dedupe_key: String,
+    /// The address.
+    pub to: String,
+    /// Subject line.
+    pub subject: String,
+    /// Plain text.
+    pub text: String,
+    /// When it was written.
+    pub at: Timestamp,
+}
+
+/// Mails to owners.
+#[async_trait]
+pub trait Mailer: Send + Sync {
+    /// Sends a mail unless one of its key was sent.
+    async fn send(&self, mail: Mail) -> PortResult<()>;
+}
+
+/// The time. Nothing else reads one.
+#[async_trait]
+pub trait Clock: Send + Sync {
+    /// Now.
+    fn now(&self) -> Timestamp;
+    /// Waits; for at most two seconds, and only for a token.
+    async fn sleep(&self, duration: SignedDuration);
+}
