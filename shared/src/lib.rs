@@ -2,8 +2,10 @@
 //! marketing platform to that state. See `DESIGN.md` for why it is built as it is.
 
 pub mod catalog;
+pub mod delivery;
 pub mod destination;
 pub mod destinations;
 pub mod http;
 pub mod model;
 pub mod ports;
+pub mod steps;
