@@ -16,7 +16,11 @@ use tokio::net::TcpListener;
 
 /// Brings marketing platforms to the state that your customer data platform says.
 #[derive(Parser)]
-#[command(name = "muster", version, after_help = "Examples:\n  muster demo\n  muster demo --shuffle 7 --repeat 3\n  muster demo --faults 7 --json\n  muster local --data ./data --port 8080\n  muster local --data ./data --twins")]
+#[command(
+    name = "muster",
+    version,
+    after_help = "Examples:\n  muster demo\n  muster demo --shuffle 7 --repeat 3\n  muster demo --faults 7 --json\n  muster local --data ./data --port 8080\n  muster local --data ./data --twins"
+)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -25,10 +29,14 @@ struct Cli {
 #[derive(Subcommand)]
 enum Command {
     /// Plays real customers' purchases through the whole system to a stand-in for Heyloyalty, and compares.
-    #[command(after_help = "Exit status: 0 only if the platform's state equals what the input says.\n\nExamples:\n  muster demo\n  muster demo --events mine.ndjson --json")]
+    #[command(
+        after_help = "Exit status: 0 only if the platform's state equals what the input says.\n\nExamples:\n  muster demo\n  muster demo --events mine.ndjson --json"
+    )]
     Demo(DemoArgs),
     /// Runs the system as a service on this machine.
-    #[command(after_help = "The API's bearer token is in the file `api-token` of the data folder.\n\nExample:\n  muster local --data ./data --port 8080")]
+    #[command(
+        after_help = "The API's bearer token is in the file `api-token` of the data folder.\n\nExample:\n  muster local --data ./data --port 8080"
+    )]
     Local(LocalArgs),
 }
 

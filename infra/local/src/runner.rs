@@ -206,8 +206,7 @@ impl Runner {
 
 /// Calls a handler with a batch and acknowledges what it does not give back.
 async fn call(system: &System, jobs: bool, received: Vec<Received>) {
-    let by_id: BTreeMap<String, _> =
-        received.iter().map(|message| (message.id.to_string(), message.receipt)).collect();
+    let by_id: BTreeMap<String, _> = received.iter().map(|message| (message.id.to_string(), message.receipt)).collect();
     let mut event = SqsEvent::default();
     event.records = received.into_iter().map(record).collect();
     let remaining = system.run_time();
@@ -217,8 +216,7 @@ async fn call(system: &System, jobs: bool, received: Vec<Received>) {
         muster_deliver::handle(&system.engine, event, remaining).await
     };
     let failed = failed_ids(&response);
-    let done: Vec<_> =
-        by_id.into_iter().filter(|(id, _)| !failed.contains(id)).map(|(_, receipt)| receipt).collect();
+    let done: Vec<_> = by_id.into_iter().filter(|(id, _)| !failed.contains(id)).map(|(_, receipt)| receipt).collect();
     // A message that cannot be deleted comes again, which is harmless.
     if let Err(error) = system.embedded.queue().delete(&done).await {
         tracing::warn!(%error, "messages could not be acknowledged; they come again");

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use axum::Router;
+use axum::extract::Request;
 use jiff::SignedDuration;
 use muster::catalog::CachedCatalog;
 use muster::control::Control;
@@ -15,6 +16,7 @@ use muster::ports::{Clock, PortError};
 use muster::steps::{Steps, Unwatched};
 use muster_api::Api;
 use muster_ingest::Ingest;
+use tower::ServiceExt;
 
 /// How a system is wired.
 pub struct Wiring {
@@ -78,7 +80,7 @@ pub struct System {
     /// Delivery.
     pub engine: Arc<Engine>,
     /// The control plane.
-    pub control: Arc<Control>,
+    pub api: Arc<Api>,
     /// Ingest and control API.
     pub router: Router,
     /// The API's bearer token.
@@ -114,22 +116,26 @@ impl System {
             dice,
             destinations: Arc::new(Registry),
         });
-        let control = Arc::new(Control {
-            ports: ports.clone(),
-            catalog: Arc::clone(&catalog),
-            http,
-            installation: installation.clone(),
-            destinations: muster::destinations::all(),
-        });
         let token = muster_api::api_token(ports.vault.as_ref()).await?;
-        let ingest = Arc::new(Ingest::new(ports.clone(), catalog, installation, steps));
-        let api = Arc::new(Api { control: Arc::clone(&control), token: token.clone() });
-        let router = muster_ingest::router(ingest).merge(muster_api::router(api));
-        Ok(Self { embedded, engine, control, router, token, jump })
+        let control =
+            Control { ports: ports.clone(), catalog, http, installation, destinations: muster::destinations::all() };
+        let api = Arc::new(Api { control, token: token.clone() });
+        let ingest = Ingest::open(ports, steps).await?.with_catalog_max_age(times.cache_age);
+        let router = join(muster_ingest::router(Arc::new(ingest)), muster_api::router(Arc::clone(&api)));
+        Ok(Self { embedded, engine, api, router, token: token.expose().to_owned(), jump })
     }
 
     /// Time left in a run that starts now.
     pub fn run_time(&self) -> SignedDuration {
         self.engine.times.function_timeout
     }
+}
+
+/// One server for two functions: API Gateway tells them apart by path, and so does this.
+fn join(ingest: Router, api: Router) -> Router {
+    Router::new().fallback_service(tower::service_fn(move |request: Request| {
+        let path = request.uri().path();
+        let inward = path.starts_with("/v1/ingest/") || path.starts_with("/v1/signals/");
+        if inward { ingest.clone().oneshot(request) } else { api.clone().oneshot(request) }
+    }))
 }

@@ -112,7 +112,9 @@ pub fn same_value(must: &Value, is: &str) -> bool {
     match must {
         Value::Null => is.is_empty(),
         Value::Bool(flag) => is == if *flag { "1" } else { "0" },
-        Value::Number(number) => Decimal::from_str(is).ok() == Decimal::from_str(&number.to_string()).ok() && !is.is_empty(),
+        Value::Number(number) => {
+            Decimal::from_str(is).ok() == Decimal::from_str(&number.to_string()).ok() && !is.is_empty()
+        }
         Value::String(text) => text == is,
         Value::Array(_) | Value::Object(_) => false,
     }

@@ -81,8 +81,7 @@ impl Events {
         let mut expected = Expected::default();
         let mut newest: BTreeMap<(String, String), (String, u8)> = BTreeMap::new();
         for (number, line) in self.lines.iter().enumerate() {
-            let change: Value =
-                serde_json::from_str(line).map_err(|error| format!("line {}: {error}", number + 1))?;
+            let change: Value = serde_json::from_str(line).map_err(|error| format!("line {}: {error}", number + 1))?;
             expected.fold(&change, &mut newest).ok_or_else(|| format!("line {} is no change", number + 1))?;
         }
         Ok(expected)

@@ -109,7 +109,7 @@ async fn play_and_compare(
     twin: &HeyloyaltyTwin,
     strangers: &BTreeMap<String, MemberView>,
 ) -> Result<Report, String> {
-    let mut player = play::Player::new(&running.url, &system.token, Arc::clone(&system.engine.ports.clock));
+    let player = play::Player::new(&running.url, &system.token, Arc::clone(&system.engine.ports.clock));
     player.set_up(expected, CREDENTIALS, LIST, RATE).await?;
     if request.talk == Talk::Loud {
         report::say(&format!(

@@ -49,43 +49,42 @@ impl Player {
         Ok(serde_json::from_str(&text).unwrap_or(Value::Null))
     }
 
+    async fn post(&self, path: &str, body: Value) -> Result<Value, String> {
+        let body = (!body.is_null()).then_some(&body);
+        self.call(reqwest::Method::POST, path, body).await
+    }
+
     pub(super) async fn set_up(
-        &mut self,
+        &self,
         expected: &Expected,
         credentials: (&str, &str),
         list: u64,
         rate: f64,
     ) -> Result<(), String> {
-        let post = |path: &'static str, body: Value| async move {
-            self.call(reqwest::Method::POST, path, Some(&body)).await
-        };
         let secret = format!("whsec_{}", STANDARD.encode(KEY));
-        post(
+        self.post(
             "/v1/sources",
             json!({"id": "cdnow", "name": "CDNOW", "keyed_by": "user_id",
                    "authentication": {"method": "standard_webhooks"}, "secret": secret}),
         )
         .await?;
         let (key, secret) = credentials;
-        post(
+        self.post(
             "/v1/authorizations",
             json!({"id": "demo", "provider": "heyloyalty", "label": "Stand-in",
                    "requests_per_second": rate, "secret": {"api_key": key, "api_secret": secret}}),
         )
         .await?;
-        let attributes: Vec<Value> = expected
-            .attributes
-            .iter()
-            .map(|(attribute, kind)| json!({"attribute": attribute, "type": kind}))
-            .collect();
-        post(
+        let attributes: Vec<Value> =
+            expected.attributes.iter().map(|(attribute, kind)| json!({"attribute": attribute, "type": kind})).collect();
+        self.post(
             "/v1/activations",
             json!({"id": "demo", "name": "CDNOW to the newsletter", "source": "cdnow", "destination": "heyloyalty",
                    "authorization": "demo", "settings": {"list_id": list}, "audiences": expected.audiences,
                    "attributes": attributes, "notify": "owner@example.com"}),
         )
         .await?;
-        post("/v1/activations/demo/activate", Value::Null).await?;
+        self.post("/v1/activations/demo/activate", Value::Null).await?;
         Ok(())
     }
 
@@ -143,7 +142,8 @@ impl Player {
                 return Ok(account.clone());
             }
             // What changes the answer is a message that comes or goes; looking sooner would only cost.
-            let _ = tokio::time::timeout(std::time::Duration::from_millis(100), system.embedded.queue().changed()).await;
+            let _ =
+                tokio::time::timeout(std::time::Duration::from_millis(100), system.embedded.queue().changed()).await;
         }
     }
 

@@ -79,13 +79,9 @@ async fn pause(ms: u64) {
 
 fn respond(reply: Reply, now: Timestamp) -> Response {
     let mut response = Response::new(Body::from(reply.body));
-    *response.status_mut() =
-        StatusCode::from_u16(reply.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    *response.status_mut() = StatusCode::from_u16(reply.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let headers = response.headers_mut();
-    headers.insert(
-        header::CONTENT_TYPE,
-        HeaderValue::from_static(reply.content_type),
-    );
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(reply.content_type));
     // The twin's time, not the machine's: a client may compare it with its own.
     if let Ok(date) = HeaderValue::from_str(&auth::http_date(now)) {
         headers.insert(header::DATE, date);
@@ -102,14 +98,10 @@ impl Call {
         let (parts, body) = request.into_parts();
         let query = parts.uri.query().unwrap_or("").to_owned();
         let content_type = parts.headers.get(header::CONTENT_TYPE);
-        let content_type = content_type
-            .and_then(|value| value.to_str().ok())
-            .unwrap_or("");
+        let content_type = content_type.and_then(|value| value.to_str().ok()).unwrap_or("");
         let payload = match to_bytes(body, BODY_LIMIT).await {
             Ok(body) => Payload::read(&query, content_type, &body).await,
-            Err(error) => Payload::read(&query, "", &Bytes::new())
-                .await
-                .and(Err(error.to_string())),
+            Err(error) => Payload::read(&query, "", &Bytes::new()).await.and(Err(error.to_string())),
         };
         Self {
             method: parts.method.to_string(),
@@ -135,8 +127,7 @@ impl State {
         }
         let Some(route) = Route::parse(&call.method, &call.path) else {
             self.counters.unexpected += 1;
-            self.unexpected
-                .push(format!("{} {}", call.method, call.path));
+            self.unexpected.push(format!("{} {}", call.method, call.path));
             return Outcome::Send(Reply::error(500, "The twin has no such route"));
         };
         let template = route.kind().template().to_owned();
@@ -248,9 +239,7 @@ impl State {
             Route::MemberCreate(list) => self.members_of(*list)?.create(payload),
             Route::MemberRead(list, id) => self.members_of(*list)?.read(id),
             Route::MemberPut(list, id) => self.members_of(*list)?.write(id, payload, Unsent::Empty),
-            Route::MemberPatch(list, id) => {
-                self.members_of(*list)?.write(id, payload, Unsent::Keep)
-            }
+            Route::MemberPatch(list, id) => self.members_of(*list)?.write(id, payload, Unsent::Keep),
             Route::MemberDelete(list, id) => self.members_of(*list)?.delete(id, payload),
             Route::Upsert(list) => self.members_of(*list)?.upsert(payload),
             Route::Webhooks(list) => Ok(self.members_of(*list)?.webhooks()),

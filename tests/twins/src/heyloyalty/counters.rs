@@ -52,8 +52,7 @@ impl SecondWindow {
     /// Forgets what is a second old or older, and what a clock set back left in the future.
     pub fn expire(&mut self, now: Timestamp) {
         let one_second = SignedDuration::from_secs(1);
-        self.0
-            .retain(|at| *at <= now && now.duration_since(*at) < one_second);
+        self.0.retain(|at| *at <= now && now.duration_since(*at) < one_second);
     }
 
     pub fn push(&mut self, now: Timestamp) {

@@ -32,10 +32,7 @@ pub(super) fn router(twin: HeyloyaltyTwin) -> Router {
         .route("/lists/{list}/members/{id}", get(member))
         .route("/lists/{list}/members/{id}/{deed}", post(member_deed))
         .route("/lists/{list}/subscribe", post(subscribe))
-        .route(
-            "/switches",
-            get(switches).put(set_switches).patch(patch_switches),
-        )
+        .route("/switches", get(switches).put(set_switches).patch(patch_switches))
         .route("/accounts/{key}", put(set_account).delete(remove_account))
         .route("/clock", get(clock).put(set_clock))
         .route("/counters", get(counters).delete(reset_counters))
@@ -62,11 +59,7 @@ impl IntoResponse for Refused {
 }
 
 fn done(there: bool) -> StatusCode {
-    if there {
-        StatusCode::NO_CONTENT
-    } else {
-        StatusCode::NOT_FOUND
-    }
+    if there { StatusCode::NO_CONTENT } else { StatusCode::NOT_FOUND }
 }
 
 fn shown<T: Serialize>(found: Option<T>) -> Response {
@@ -98,11 +91,7 @@ struct ByEmail {
     email: Option<String>,
 }
 
-async fn members(
-    State(twin): Twin,
-    Path(list): Path<u64>,
-    Query(by): Query<ByEmail>,
-) -> impl IntoResponse {
+async fn members(State(twin): Twin, Path(list): Path<u64>, Query(by): Query<ByEmail>) -> impl IntoResponse {
     Json(match by.email {
         Some(email) => twin.members_by_email(list, &email),
         None => twin.members(list),
@@ -121,10 +110,7 @@ async fn member(State(twin): Twin, Path((list, id)): Path<(u64, String)>) -> Res
     shown(twin.member(list, &id))
 }
 
-async fn member_deed(
-    State(twin): Twin,
-    Path((list, id, deed)): Path<(u64, String, String)>,
-) -> StatusCode {
+async fn member_deed(State(twin): Twin, Path((list, id, deed)): Path<(u64, String, String)>) -> StatusCode {
     done(match deed.as_str() {
         "unsubscribe" => twin.unsubscribe_member(list, &id),
         "resubscribe" => twin.resubscribe_member(list, &id),
@@ -184,11 +170,7 @@ struct Secret {
     secret: String,
 }
 
-async fn set_account(
-    State(twin): Twin,
-    Path(key): Path<String>,
-    Json(account): Json<Secret>,
-) -> StatusCode {
+async fn set_account(State(twin): Twin, Path(key): Path<String>, Json(account): Json<Secret>) -> StatusCode {
     twin.set_account(&key, &account.secret);
     done(true)
 }
@@ -286,11 +268,7 @@ async fn settled(State(twin): Twin) -> StatusCode {
     done(true)
 }
 
-async fn set_up_webhook(
-    State(twin): Twin,
-    Path(id): Path<u64>,
-    Json(setup): Json<WebhookSetup>,
-) -> StatusCode {
+async fn set_up_webhook(State(twin): Twin, Path(id): Path<u64>, Json(setup): Json<WebhookSetup>) -> StatusCode {
     done(twin.set_up_webhook(id, setup))
 }
 

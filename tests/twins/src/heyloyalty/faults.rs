@@ -68,15 +68,9 @@ pub struct FaultMatch {
 
 impl FaultMatch {
     fn matches(&self, request: &Target) -> bool {
-        let Self {
-            method,
-            path_suffix,
-            route,
-        } = self;
+        let Self { method, path_suffix, route } = self;
         method.as_deref().is_none_or(|m| m == request.method)
-            && path_suffix
-                .as_deref()
-                .is_none_or(|s| request.path.ends_with(s))
+            && path_suffix.as_deref().is_none_or(|s| request.path.ends_with(s))
             && route.is_none_or(|route| route == request.route)
     }
 }
@@ -100,11 +94,7 @@ fn once() -> u32 {
 impl Fault {
     /// Strikes the next request of any kind.
     pub fn once(kind: FaultKind) -> Self {
-        Self {
-            kind,
-            on: FaultMatch::default(),
-            times: 1,
-        }
+        Self { kind, on: FaultMatch::default(), times: 1 }
     }
 
     #[must_use]
@@ -199,11 +189,7 @@ impl Faults {
         digest.update(times.to_be_bytes());
         digest.update(key);
         let bytes = digest.finalize();
-        bytes
-            .iter()
-            .take(7)
-            .fold(0, |sum, byte| sum << 8 | u64::from(*byte))
-            % 1_000
+        bytes.iter().take(7).fold(0, |sum, byte| sum << 8 | u64::from(*byte)) % 1_000
     }
 }
 
@@ -244,10 +230,7 @@ impl FaultKind {
             Self::ErrorBody200 => Effect::Instead(Reply::error(200, "Something went wrong")),
             Self::EmptyBody(status) => Effect::EmptyBody(*status),
             Self::Unauthorized => Effect::Instead(Reply::coded(401, "Unauthorized", switches)),
-            Self::Status(status) => Effect::Instead(Reply::error(
-                *status,
-                format!("Answered {status} by script"),
-            )),
+            Self::Status(status) => Effect::Instead(Reply::error(*status, format!("Answered {status} by script"))),
         }
     }
 }
@@ -272,11 +255,7 @@ fn truncated(reply: Reply) -> Reply {
         body => body.to_owned(),
     };
     let half = whole.chars().count() / 2;
-    Reply {
-        status: 200,
-        body: whole.chars().take(half.max(1)).collect(),
-        ..reply
-    }
+    Reply { status: 200, body: whole.chars().take(half.max(1)).collect(), ..reply }
 }
 
 #[cfg(test)]
@@ -284,25 +263,14 @@ mod tests {
     use super::*;
 
     fn patch(path: &str) -> Target<'_> {
-        Target {
-            method: "PATCH",
-            path,
-            query: "",
-            route: RouteKind::MemberPatch,
-        }
+        Target { method: "PATCH", path, query: "", route: RouteKind::MemberPatch }
     }
 
     #[test]
     fn scripted_faults_wait_for_their_request() {
         let mut faults = Faults::default();
-        faults
-            .scripted
-            .push_back(Fault::once(FaultKind::Html500).on_method("POST"));
-        faults.scripted.push_back(
-            Fault::once(FaultKind::BadGateway)
-                .on_path_suffix("/a")
-                .times(2),
-        );
+        faults.scripted.push_back(Fault::once(FaultKind::Html500).on_method("POST"));
+        faults.scripted.push_back(Fault::once(FaultKind::BadGateway).on_path_suffix("/a").times(2));
         assert_eq!(faults.strike(&patch("/x/b")), None);
         assert_eq!(faults.strike(&patch("/x/a")), Some(FaultKind::BadGateway));
         assert_eq!(faults.strike(&patch("/x/a")), Some(FaultKind::BadGateway));
@@ -319,10 +287,7 @@ mod tests {
                 rates: vec![(FaultKind::Html500, 200), (FaultKind::ResetAfter, 100)],
                 on: FaultMatch::default(),
             });
-            let mut struck: Vec<_> = paths
-                .iter()
-                .map(|path| (path.clone(), faults.strike(&patch(path))))
-                .collect();
+            let mut struck: Vec<_> = paths.iter().map(|path| (path.clone(), faults.strike(&patch(path)))).collect();
             struck.sort_by(|a, b| a.0.cmp(&b.0));
             struck
         };

@@ -51,20 +51,11 @@ fn fixed_field(name: &str, ids: &mut Ids) -> Option<Field> {
         name: name.to_owned(),
         label: name.to_owned(),
         fallback: String::new(),
-        options: options
-            .iter()
-            .map(|&(id, label)| (id, label.to_owned()))
-            .collect(),
+        options: options.iter().map(|&(id, label)| (id, label.to_owned())).collect(),
     })
 }
 
-pub(super) fn custom_field(
-    name: &str,
-    label: &str,
-    format: Format,
-    labels: &[String],
-    ids: &mut Ids,
-) -> Field {
+pub(super) fn custom_field(name: &str, label: &str, format: Format, labels: &[String], ids: &mut Ids) -> Field {
     Field {
         id: ids.field(),
         kind: FieldKind::Custom,
@@ -73,19 +64,13 @@ pub(super) fn custom_field(
         name: name.to_owned(),
         label: label.to_owned(),
         fallback: String::new(),
-        options: labels
-            .iter()
-            .map(|label| (ids.option(), label.clone()))
-            .collect(),
+        options: labels.iter().map(|label| (ids.option(), label.clone())).collect(),
     }
 }
 
 /// All twelve.
 pub(super) fn fixed_fields(ids: &mut Ids) -> Vec<Field> {
-    FIXED
-        .iter()
-        .filter_map(|fixed| fixed_field(fixed.0, ids))
-        .collect()
+    FIXED.iter().filter_map(|fixed| fixed_field(fixed.0, ids)).collect()
 }
 
 /// What one entry of `fields` asks for, already checked.
@@ -127,19 +112,13 @@ pub(super) fn apply_fields(
     for entry in entries {
         edits.push(FieldEdit::read(entry, list, switches).map_err(Reply::refused)?);
     }
-    let is_new =
-        |edit: &&FieldEdit| matches!(edit, FieldEdit::CreateFixed(_) | FieldEdit::Create { .. });
+    let is_new = |edit: &&FieldEdit| matches!(edit, FieldEdit::CreateFixed(_) | FieldEdit::Create { .. });
     let total = list.fields.len() + edits.iter().filter(is_new).count();
-    if switches
-        .max_fields
-        .is_some_and(|most| total > most && total > list.fields.len())
-    {
+    if switches.max_fields.is_some_and(|most| total > most && total > list.fields.len()) {
         return Err(Reply::refused("The list has too many fields"));
     }
     let match_names = switches.patch_match == PatchMatch::IdOrName;
-    let named = edits
-        .into_iter()
-        .filter_map(|edit| edit.apply(list, match_names, ids));
+    let named = edits.into_iter().filter_map(|edit| edit.apply(list, match_names, ids));
     let named = named.collect();
     list.reindex();
     Ok(named)
@@ -152,9 +131,7 @@ impl FieldEdit {
         match text("type").as_deref() {
             Some("fixed") => Self::read_fixed(&name.ok_or("A fixed field needs a name")?, list),
             Some("custom") => {
-                let id = raw
-                    .get("id")
-                    .map(|id| id_of(id).ok_or("A field id must be a number"));
+                let id = raw.get("id").map(|id| id_of(id).ok_or("A field id must be a number"));
                 Self::read_custom(raw, id.transpose()?, name, list, switches)
             }
             _ => Err("A field's type must be fixed or custom".to_owned()),
@@ -178,40 +155,24 @@ impl FieldEdit {
         list: &List,
         switches: &Switches,
     ) -> Result<Self, String> {
-        let format = match raw
-            .get("format")
-            .map(|format| format.as_str().unwrap_or_default())
-        {
+        let format = match raw.get("format").map(|format| format.as_str().unwrap_or_default()) {
             None => None,
-            Some(text) => {
-                Some(Format::from_api(text).ok_or_else(|| format!("{text:?} is not a format"))?)
-            }
+            Some(text) => Some(Format::from_api(text).ok_or_else(|| format!("{text:?} is not a format"))?),
         };
         let label = raw.get("label").and_then(text_of);
         let fallback = raw.get("fallback").and_then(text_of);
         let options = options_of(raw.get("options"))?;
-        let customs = || {
-            list.fields
-                .values()
-                .filter(|field| field.kind == FieldKind::Custom)
-        };
+        let customs = || list.fields.values().filter(|field| field.kind == FieldKind::Custom);
         let by_name = || match switches.patch_match {
             PatchMatch::IdOrName => customs().find(|field| Some(&field.name) == name.as_ref()),
             PatchMatch::IdOnly => None,
         };
-        let found = id
-            .and_then(|id| customs().find(|field| field.id == id))
-            .or_else(by_name);
+        let found = id.and_then(|id| customs().find(|field| field.id == id)).or_else(by_name);
         if let Some(field) = found {
             if format.is_some_and(|format| format != field.format) {
                 return Err(format!("The format of {} cannot be changed", field.name));
             }
-            return Ok(Self::Change {
-                id: field.id,
-                label,
-                fallback,
-                options,
-            });
+            return Ok(Self::Change { id: field.id, label, fallback, options });
         }
         if let Some(id) = id {
             return Err(format!("The list has no custom field {id}"));
@@ -241,17 +202,9 @@ impl FieldEdit {
                 list.fields.insert(id, field);
                 return Some(id);
             }
-            Self::Create {
-                name,
-                label,
-                fallback,
-                format,
-                options,
-            } => {
+            Self::Create { name, label, fallback, format, options } => {
                 // An earlier entry of the same body may have created it.
-                let twice = match_names
-                    .then(|| list.field(&name).map(|field| field.id))
-                    .flatten();
+                let twice = match_names.then(|| list.field(&name).map(|field| field.id)).flatten();
                 let id = twice.unwrap_or_else(|| {
                     let field = custom_field(&name, &name, format, &[], ids);
                     let id = field.id;
@@ -260,12 +213,7 @@ impl FieldEdit {
                 });
                 (id, label, fallback, options)
             }
-            Self::Change {
-                id,
-                label,
-                fallback,
-                options,
-            } => (id, label, fallback, options),
+            Self::Change { id, label, fallback, options } => (id, label, fallback, options),
         };
         let field = list.fields.get_mut(&id)?;
         field.label = label.unwrap_or_else(|| field.label.clone());
@@ -298,10 +246,7 @@ fn options_of(raw: Option<&Value>) -> Result<Vec<FieldOption>, String> {
         Some(_) => return Err("options must be a list".to_owned()),
     };
     let read = |entry: &Value| {
-        let label = entry
-            .get("label")
-            .and_then(text_of)
-            .ok_or("An option needs a label")?;
+        let label = entry.get("label").and_then(text_of).ok_or("An option needs a label")?;
         let id = entry.get("id").and_then(id_of);
         Ok(FieldOption { id, label })
     };
@@ -312,9 +257,7 @@ fn options_of(raw: Option<&Value>) -> Result<Vec<FieldOption>, String> {
 /// occurs. The fixed names are taken.
 fn is_field_name(name: &str) -> bool {
     let mut bytes = name.bytes();
-    bytes
-        .next()
-        .is_some_and(|first| first.is_ascii_alphabetic())
+    bytes.next().is_some_and(|first| first.is_ascii_alphabetic())
         && bytes.all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
         && name.len() <= 50
         && !FIXED.iter().any(|fixed| fixed.0 == name)

@@ -14,9 +14,7 @@ use tokio::task::AbortHandle;
 use super::counters::Counters;
 use super::faults::{Fault, SeededFaults};
 use super::import::ImportView;
-use super::model::{
-    EmailStatus, ListView, Member, MemberView, SeedList, SeedMember, SeedStanding, Standing, Values,
-};
+use super::model::{EmailStatus, ListView, Member, MemberView, SeedList, SeedMember, SeedStanding, Standing, Values};
 use super::roster::Seat;
 use super::state::{Mail, OnList, Shared, State};
 use super::switches::{LongText, Switches};
@@ -160,20 +158,13 @@ impl HeyloyaltyTwin {
             let read = |seed: &SeedMember| on.seed_values(&seed.email, &seed.fields);
             let all: Vec<Values> = seeds.iter().map(read).collect::<Result<_, _>>()?;
             let seeded = seeds.iter().zip(all);
-            Ok(seeded
-                .map(|(seed, values)| on.seed(seed.standing, values))
-                .collect())
+            Ok(seeded.map(|(seed, values)| on.seed(seed.standing, values)).collect())
         })
         .unwrap_or_else(|| Err(no_list()))
     }
 
     pub fn lists(&self) -> Vec<ListView> {
-        self.shared
-            .lock()
-            .lists
-            .values()
-            .map(super::model::List::view)
-            .collect()
+        self.shared.lock().lists.values().map(super::model::List::view).collect()
     }
 
     pub fn list(&self, list: u64) -> Option<ListView> {
@@ -184,9 +175,7 @@ impl HeyloyaltyTwin {
     pub fn members(&self, list: u64) -> Vec<MemberView> {
         let all = |on: &mut OnList<'_>| {
             let members = on.list.roster.iter();
-            members
-                .map(|(_, member)| on.list.member_view(member))
-                .collect()
+            members.map(|(_, member)| on.list.member_view(member)).collect()
         };
         self.on_list(list, all).unwrap_or_default()
     }
@@ -203,9 +192,7 @@ impl HeyloyaltyTwin {
     pub fn members_by_email(&self, list: u64, email: &str) -> Vec<MemberView> {
         self.on_list(list, |on| {
             let seats = on.list.roster.with_email(email);
-            let members = seats
-                .into_iter()
-                .filter_map(|seat| on.list.roster.get(seat));
+            let members = seats.into_iter().filter_map(|seat| on.list.roster.get(seat));
             members.map(|member| on.list.member_view(member)).collect()
         })
         .unwrap_or_default()
@@ -307,12 +294,7 @@ impl HeyloyaltyTwin {
     }
 
     pub fn pending_imports(&self) -> Vec<ImportView> {
-        self.shared
-            .lock()
-            .imports
-            .iter()
-            .map(|import| import.view())
-            .collect()
+        self.shared.lock().imports.iter().map(|import| import.view()).collect()
     }
 
     /// Applies all pending imports at once. How many there were.
@@ -340,13 +322,7 @@ impl HeyloyaltyTwin {
     }
 
     pub fn webhooks(&self) -> Vec<Webhook> {
-        self.shared
-            .lock()
-            .hooks
-            .configured
-            .values()
-            .cloned()
-            .collect()
+        self.shared.lock().hooks.configured.values().cloned().collect()
     }
 
     /// Sets what the API cannot set. Whether the webhook is there.
@@ -379,12 +355,7 @@ impl HeyloyaltyTwin {
         self.shared.lock().on_list(list).map(|mut on| then(&mut on))
     }
 
-    fn with_seat(
-        &self,
-        list: u64,
-        member_id: &str,
-        then: impl FnOnce(&mut OnList<'_>, Seat),
-    ) -> bool {
+    fn with_seat(&self, list: u64, member_id: &str, then: impl FnOnce(&mut OnList<'_>, Seat)) -> bool {
         self.on_list(list, |on| {
             let seat = on.list.roster.seat_of(member_id);
             seat.map(|seat| then(on, seat)).is_some()
@@ -392,13 +363,7 @@ impl HeyloyaltyTwin {
         .unwrap_or(false)
     }
 
-    fn edit(
-        &self,
-        list: u64,
-        member_id: &str,
-        event: Event,
-        change: impl FnOnce(&mut Member),
-    ) -> bool {
+    fn edit(&self, list: u64, member_id: &str, event: Event, change: impl FnOnce(&mut Member)) -> bool {
         self.with_seat(list, member_id, |on, seat| {
             let now = on.now;
             on.list.roster.edit(seat, |member| {
@@ -416,11 +381,7 @@ fn no_list() -> Refused {
 
 impl OnList<'_> {
     /// Stricter than the API: a name the list does not have is a mistake of the test.
-    fn seed_values(
-        &self,
-        email: &str,
-        fields: &BTreeMap<String, Value>,
-    ) -> Result<Values, Refused> {
+    fn seed_values(&self, email: &str, fields: &BTreeMap<String, Value>) -> Result<Values, Refused> {
         let email = Value::from(email);
         let sent = fields.iter().map(|(name, value)| (name.as_str(), value));
         let mut read = Values::new();

@@ -57,9 +57,8 @@ impl State {
     pub fn apply_imports_due(&mut self, now: Timestamp) {
         let due = self.imports.iter().any(|import| import.view.due_at <= now);
         if due {
-            let (due, later) = std::mem::take(&mut self.imports)
-                .into_iter()
-                .partition(|import| import.view.due_at <= now);
+            let (due, later) =
+                std::mem::take(&mut self.imports).into_iter().partition(|import| import.view.due_at <= now);
             self.imports = later;
             self.apply_imports(due);
         }
@@ -112,10 +111,7 @@ impl OnList<'_> {
         }
         let params = &payload.params;
         let required = |name: &str| {
-            let value = params
-                .get(name)
-                .and_then(text_of)
-                .filter(|text| !text.is_empty());
+            let value = params.get(name).and_then(text_of).filter(|text| !text.is_empty());
             value.ok_or_else(|| Reply::refused(format!("{name} is required")))
         };
         let missing_file = || Reply::refused("file is required");
@@ -142,12 +138,7 @@ impl OnList<'_> {
             }
             columns.push(id);
         }
-        let rows = rows(
-            file,
-            delimiter,
-            truthy(params.get("skip_header_line")),
-            names.len(),
-        );
+        let rows = rows(file, delimiter, truthy(params.get("skip_header_line")), names.len());
         let delay = SignedDuration::from_secs(i64::from(self.switches.import_delay_seconds));
         let autoresponder = params.get("trigger_autoresponder");
         let view = ImportView {
@@ -156,19 +147,10 @@ impl OnList<'_> {
             accepted_at: self.now,
             due_at: self.now.saturating_add(delay).unwrap_or(self.now),
             rows: rows.len(),
-            send_errors_to: params
-                .get("sendErrorsTo")
-                .and_then(text_of)
-                .filter(|a| !a.is_empty()),
+            send_errors_to: params.get("sendErrorsTo").and_then(text_of).filter(|a| !a.is_empty()),
             trigger_autoresponder: autoresponder.is_none() || truthy(autoresponder),
         };
-        Ok(PendingImport {
-            view,
-            key,
-            columns,
-            date_pattern,
-            rows,
-        })
+        Ok(PendingImport { view, key, columns, date_pattern, rows })
     }
 
     /// Answers a line for every bad row.
@@ -199,22 +181,14 @@ impl OnList<'_> {
                 values.insert(field.id, value);
             }
         }
-        let wanted = values
-            .get(&key)
-            .and_then(FieldValue::text)
-            .unwrap_or("")
-            .to_owned();
+        let wanted = values.get(&key).and_then(FieldValue::text).unwrap_or("").to_owned();
         if wanted.is_empty() {
             return Err("the identifying field is empty".to_owned());
         }
         let seats = self.list.roster.with_value(key, &wanted);
         let standing_is = |on: &Self, seat: &Seat, standing| on.standing(*seat) == Some(standing);
         let of = |on: &Self, standing| -> Vec<Seat> {
-            seats
-                .iter()
-                .copied()
-                .filter(|seat| standing_is(on, seat, standing))
-                .collect()
+            seats.iter().copied().filter(|seat| standing_is(on, seat, standing)).collect()
         };
         let active = of(self, Standing::Active);
         let left = of(self, Standing::Unsubscribed);
@@ -257,9 +231,10 @@ impl OnList<'_> {
         let raw = match field.format {
             Format::Choice | Format::Shop => option(cell)?,
             Format::Multi => Value::Array(cell.split(',').map(option).collect::<Result<_, _>>()?),
-            Format::Date => Value::from(iso_date(cell, date_pattern).ok_or_else(|| {
-                format!("{} is not a date in the stated date_format", field.name)
-            })?),
+            Format::Date => Value::from(
+                iso_date(cell, date_pattern)
+                    .ok_or_else(|| format!("{} is not a date in the stated date_format", field.name))?,
+            ),
             Format::Text | Format::Number | Format::Boolean | Format::Password => Value::from(cell),
         };
         values::read(field, &raw, self.switches.text_over_255)
@@ -285,21 +260,16 @@ fn delimiter(params: &Params) -> Result<u8, Reply> {
 fn rows(file: &[u8], delimiter: u8, skip_header: bool, width: usize) -> Vec<Row> {
     // Excel writes a byte order mark.
     let file = file.strip_prefix(b"\xef\xbb\xbf").unwrap_or(file);
-    let mut reader = csv::ReaderBuilder::new()
-        .delimiter(delimiter)
-        .has_headers(skip_header)
-        .flexible(true)
-        .from_reader(file);
+    let mut reader =
+        csv::ReaderBuilder::new().delimiter(delimiter).has_headers(skip_header).flexible(true).from_reader(file);
     let mut rows = Vec::new();
     let mut record = csv::ByteRecord::new();
     loop {
         let line = reader.position().line();
         match reader.read_byte_record(&mut record) {
             Ok(false) => return rows,
-            Ok(true) => rows.push(Row {
-                line: record.position().map_or(line, csv::Position::line),
-                cells: cells(&record, width),
-            }),
+            Ok(true) => rows
+                .push(Row { line: record.position().map_or(line, csv::Position::line), cells: cells(&record, width) }),
             Err(error) => {
                 let cells = Err(error.to_string());
                 rows.push(Row { line, cells });

@@ -30,9 +30,7 @@ impl State {
         if payload.params.get("order").and_then(text_of).as_deref() == Some("-1") {
             lists.reverse();
         }
-        let shown = lists
-            .into_iter()
-            .map(|list| render::list_summary(list, &self.switches));
+        let shown = lists.into_iter().map(|list| render::list_summary(list, &self.switches));
         Ok(Reply::json(200, &shown.collect::<Vec<_>>()))
     }
 
@@ -42,10 +40,7 @@ impl State {
         let mut list = empty_list(id, self.now);
         whole.apply(&mut list, &mut self.ids, &self.switches)?;
         self.lists.insert(id, list);
-        Ok(Reply::json(
-            201,
-            &json!({ "id": render::id(id, &self.switches) }),
-        ))
+        Ok(Reply::json(201, &json!({ "id": render::id(id, &self.switches) })))
     }
 
     pub fn delete_list(&mut self, id: u64) -> Result<Reply, Reply> {
@@ -60,8 +55,7 @@ impl State {
         let id = match seed.id {
             Some(id) if self.lists.contains_key(&id) => return None,
             Some(id) => id,
-            None => std::iter::repeat_with(|| self.ids.list())
-                .find(|id| !self.lists.contains_key(id))?,
+            None => std::iter::repeat_with(|| self.ids.list()).find(|id| !self.lists.contains_key(id))?,
         };
         let mut list = empty_list(id, self.now);
         list.name.clone_from(&seed.name);
@@ -70,13 +64,7 @@ impl State {
         let ids = &mut self.ids;
         let mut fields = fixed_fields(ids);
         for field in &seed.fields {
-            fields.push(custom_field(
-                &field.name,
-                &field.label,
-                field.format,
-                &field.options,
-                ids,
-            ));
+            fields.push(custom_field(&field.name, &field.label, field.format, &field.options, ids));
         }
         list.fields = fields.into_iter().map(|field| (field.id, field)).collect();
         list.reindex();
@@ -108,13 +96,7 @@ impl OnList<'_> {
     pub fn put_list(&mut self, payload: &Payload) -> Result<Reply, Reply> {
         let whole = WholeList::read(&payload.params)?;
         let kept = whole.apply(self.list, self.ids, self.switches)?;
-        let lost: Vec<u64> = self
-            .list
-            .fields
-            .keys()
-            .copied()
-            .filter(|id| !kept.contains(id))
-            .collect();
+        let lost: Vec<u64> = self.list.fields.keys().copied().filter(|id| !kept.contains(id)).collect();
         for id in lost {
             self.list.remove_field(id);
         }
@@ -159,14 +141,9 @@ impl<'a> WholeList<'a> {
         };
         Ok(Self {
             name: name_of(required("name")?)?,
-            country_id: id_of(required("country_id")?)
-                .ok_or_else(|| Reply::refused("country_id must be an id"))?,
+            country_id: id_of(required("country_id")?).ok_or_else(|| Reply::refused("country_id must be an id"))?,
             duplicates: rule_of(required("duplicates")?)?,
-            opt_in: params
-                .get("double_opt-in")
-                .map(opt_in_of)
-                .transpose()?
-                .unwrap_or_default(),
+            opt_in: params.get("double_opt-in").map(opt_in_of).transpose()?.unwrap_or_default(),
             fields: required("fields")?,
         })
     }

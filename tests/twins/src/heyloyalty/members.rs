@@ -81,9 +81,7 @@ impl OnList<'_> {
 
     pub fn id_of(&self, seat: Seat) -> String {
         let member = self.list.roster.get(seat);
-        member
-            .map(|member| member.id.to_string())
-            .unwrap_or_default()
+        member.map(|member| member.id.to_string()).unwrap_or_default()
     }
 
     fn member_reply(&self, seat: Seat) -> Reply {
@@ -128,10 +126,7 @@ impl OnList<'_> {
     /// be, `changed` the member if it exists.
     pub fn check(&self, whole: &Values, changed: Option<Seat>) -> Result<(), Reply> {
         let rule = self.list.duplicates;
-        let keys = [
-            ("email", rule.forbids_email()),
-            ("mobile", rule.forbids_mobile()),
-        ];
+        let keys = [("email", rule.forbids_email()), ("mobile", rule.forbids_mobile())];
         let mut reachable = false;
         for (name, unique) in keys {
             let Some(field) = self.list.fixed_id(name) else {
@@ -155,13 +150,8 @@ impl OnList<'_> {
     }
 
     fn is_taken(&self, field: u64, value: &FieldValue, except: Option<Seat>) -> bool {
-        let seats = self
-            .list
-            .roster
-            .with_value(field, value.text().unwrap_or(""));
-        seats
-            .into_iter()
-            .any(|seat| Some(seat) != except && self.standing(seat) == Some(Standing::Active))
+        let seats = self.list.roster.with_value(field, value.text().unwrap_or(""));
+        seats.into_iter().any(|seat| Some(seat) != except && self.standing(seat) == Some(Standing::Active))
     }
 
     /// Creates on behalf of the API, which is counted.
@@ -180,11 +170,7 @@ impl OnList<'_> {
             return false;
         };
         let seats = self.list.roster.with_email(email);
-        let has = |standing| {
-            seats
-                .iter()
-                .any(|seat| self.standing(*seat) == Some(standing))
-        };
+        let has = |standing| seats.iter().any(|seat| self.standing(*seat) == Some(standing));
         has(Standing::Unsubscribed) && !has(Standing::Active)
     }
 
@@ -234,11 +220,7 @@ impl OnList<'_> {
                 member.unsubscribed_at = None;
             }
         });
-        let event = if returns {
-            Event::Subscribe
-        } else {
-            Event::Update
-        };
+        let event = if returns { Event::Subscribe } else { Event::Update };
         self.fire(event, seat);
     }
 
@@ -263,10 +245,7 @@ impl OnList<'_> {
 
     fn obscure(&mut self, seat: Seat) {
         let fixed = self.list.fields.values();
-        let personal: Vec<u64> = fixed
-            .filter(|field| field.kind == FieldKind::Fixed)
-            .map(|field| field.id)
-            .collect();
+        let personal: Vec<u64> = fixed.filter(|field| field.kind == FieldKind::Fixed).map(|field| field.id).collect();
         self.list.roster.edit(seat, |member| {
             member.values.retain(|id, _| !personal.contains(id));
         });
@@ -275,8 +254,7 @@ impl OnList<'_> {
 
     pub fn fire(&mut self, event: Event, seat: Seat) {
         if let Some(member) = self.list.roster.get(seat) {
-            self.hooks
-                .fire(event, self.list, member, self.switches, self.now);
+            self.hooks.fire(event, self.list, member, self.switches, self.now);
         }
     }
 }

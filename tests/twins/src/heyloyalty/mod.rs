@@ -63,13 +63,13 @@ pub use faults::{Fault, FaultKind, FaultMatch, RetryAfter, SeededFaults};
 pub use handle::{HeyloyaltyTwin, Options, Refused};
 pub use import::ImportView;
 pub use model::{
-    Duplicates, EmailStatus, Field, FieldKind, FieldValue, Format, ListView, MemberView, OptIn,
-    SeedField, SeedList, SeedMember, SeedStanding, Standing,
+    Duplicates, EmailStatus, Field, FieldKind, FieldValue, Format, ListView, MemberView, OptIn, SeedField, SeedList,
+    SeedMember, SeedStanding, Standing,
 };
 pub use routes::RouteKind;
 pub use state::{Mail, MailKind};
 pub use switches::{
-    DeleteMode, LongText, MemberShape, PatchListStatus, PatchMatch, PerpageOver, RetryAfterHeader,
-    Switches, UnknownField, UpsertMode, WriteStatus,
+    DeleteMode, LongText, MemberShape, PatchListStatus, PatchMatch, PerpageOver, RetryAfterHeader, Switches,
+    UnknownField, UpsertMode, WriteStatus,
 };
 pub use webhooks::{BasicAuth, PayloadFormat, Webhook, WebhookDelivery, WebhookSetup};

@@ -225,10 +225,7 @@ impl List {
     }
 
     pub fn fixed_id(&self, name: &str) -> Option<u64> {
-        self.fields
-            .values()
-            .find(|field| field.kind == FieldKind::Fixed && field.name == name)
-            .map(|field| field.id)
+        self.fields.values().find(|field| field.kind == FieldKind::Fixed && field.name == name).map(|field| field.id)
     }
 
     /// To be called after fields came or went: the roster indexes two of them.
@@ -320,10 +317,7 @@ pub struct MemberView {
 impl MemberView {
     /// The single value of a field, `""` when empty.
     pub fn text(&self, field: &str) -> &str {
-        self.fields
-            .get(field)
-            .and_then(FieldValue::text)
-            .unwrap_or("")
+        self.fields.get(field).and_then(FieldValue::text).unwrap_or("")
     }
 }
 
@@ -353,12 +347,7 @@ pub struct SeedField {
 
 impl SeedField {
     pub fn new(name: &str, label: &str, format: Format) -> Self {
-        Self {
-            name: name.to_owned(),
-            label: label.to_owned(),
-            format,
-            options: Vec::new(),
-        }
+        Self { name: name.to_owned(), label: label.to_owned(), format, options: Vec::new() }
     }
 
     #[must_use]
@@ -397,11 +386,7 @@ impl SeedMember {
     }
 
     pub fn with_standing(email: &str, standing: SeedStanding) -> Self {
-        Self {
-            email: email.to_owned(),
-            standing,
-            fields: BTreeMap::new(),
-        }
+        Self { email: email.to_owned(), standing, fields: BTreeMap::new() }
     }
 
     #[must_use]

@@ -27,20 +27,12 @@ pub(super) struct Payload {
 impl Payload {
     /// `Err` is the sentence for a 400. Body parameters win over the query string's.
     pub async fn read(query: &str, content_type: &str, body: &Bytes) -> Result<Self, String> {
-        let mut payload = Self {
-            encoding: Encoding::None,
-            params: Params::new(),
-            files: HashMap::new(),
-        };
+        let mut payload = Self { encoding: Encoding::None, params: Params::new(), files: HashMap::new() };
         payload.add_form(query.as_bytes());
         if !body.is_empty() {
             payload.add_body(content_type, body).await?;
         }
-        payload.params = payload
-            .params
-            .into_iter()
-            .map(|(name, value)| (name, lists_from_indices(value)))
-            .collect();
+        payload.params = payload.params.into_iter().map(|(name, value)| (name, lists_from_indices(value))).collect();
         Ok(payload)
     }
 
@@ -49,8 +41,8 @@ impl Payload {
         match media.to_ascii_lowercase().as_str() {
             "application/json" => {
                 self.encoding = Encoding::Json;
-                let object: Params = serde_json::from_slice(body)
-                    .map_err(|error| format!("Body is not a JSON object: {error}"))?;
+                let object: Params =
+                    serde_json::from_slice(body).map_err(|error| format!("Body is not a JSON object: {error}"))?;
                 self.params.extend(object);
                 Ok(())
             }
@@ -61,9 +53,7 @@ impl Payload {
             }
             "multipart/form-data" => {
                 self.encoding = Encoding::Multipart;
-                self.add_multipart(content_type, body)
-                    .await
-                    .map_err(|error| format!("Body is not multipart: {error}"))
+                self.add_multipart(content_type, body).await.map_err(|error| format!("Body is not multipart: {error}"))
             }
             other => Err(format!("Content type {other:?} is not supported")),
         }
@@ -93,10 +83,7 @@ impl Payload {
 /// Puts `value` at a PHP-style bracketed name: `a[b][]` appends to the list `b` within `a`.
 fn insert(params: &mut Params, name: &str, value: String) {
     let (first, rest) = name.split_once('[').unwrap_or((name, ""));
-    let keys: Vec<&str> = rest
-        .split('[')
-        .filter_map(|key| key.strip_suffix(']'))
-        .collect();
+    let keys: Vec<&str> = rest.split('[').filter_map(|key| key.strip_suffix(']')).collect();
     let mut slot = params.entry(first).or_insert(Value::Null);
     for key in keys {
         if !slot.is_object() {
@@ -122,10 +109,8 @@ fn lists_from_indices(value: Value) -> Value {
         let inner = map.into_iter().map(|(k, v)| (k, lists_from_indices(v)));
         return Value::Object(inner.collect());
     }
-    let mut items: Vec<(usize, Value)> = map
-        .into_iter()
-        .map(|(key, item)| (key.parse().unwrap_or(0), lists_from_indices(item)))
-        .collect();
+    let mut items: Vec<(usize, Value)> =
+        map.into_iter().map(|(key, item)| (key.parse().unwrap_or(0), lists_from_indices(item))).collect();
     items.sort_by_key(|(index, _)| *index);
     Value::Array(items.into_iter().map(|(_, item)| item).collect())
 }
@@ -169,12 +154,7 @@ mod tests {
     async fn brackets_become_objects_and_lists() {
         let form = "application/x-www-form-urlencoded";
         assert_eq!(
-            params(
-                "",
-                form,
-                "fields[0][type]=custom&fields[1][type]=fixed&tags[]=7&tags[]=8"
-            )
-            .await,
+            params("", form, "fields[0][type]=custom&fields[1][type]=fixed&tags[]=7&tags[]=8").await,
             json!({"fields": [{"type": "custom"}, {"type": "fixed"}], "tags": ["7", "8"]}),
         );
     }
@@ -192,13 +172,8 @@ mod tests {
         let body = "--B\r\nContent-Disposition: form-data; name=\"fields_selected[0]\"\r\n\r\nemail\r\n\
                     --B\r\nContent-Disposition: form-data; name=\"file\"; filename=\"a.csv\"\r\n\r\nx;y\r\n--B--\r\n";
         let body = Bytes::from_static(body.as_bytes());
-        let payload = Payload::read("", "multipart/form-data; boundary=B", &body)
-            .await
-            .unwrap();
-        assert_eq!(
-            Value::Object(payload.params),
-            json!({"fields_selected": ["email"]})
-        );
+        let payload = Payload::read("", "multipart/form-data; boundary=B", &body).await.unwrap();
+        assert_eq!(Value::Object(payload.params), json!({"fields_selected": ["email"]}));
         assert_eq!(payload.files["file"], "x;y");
     }
 

@@ -9,11 +9,7 @@ use super::model::{Field, FieldValue, Format, List, Member, Standing};
 use super::switches::Switches;
 
 pub(super) fn id(id: u64, switches: &Switches) -> Value {
-    if switches.ids_as_strings {
-        Value::from(id.to_string())
-    } else {
-        Value::from(id)
-    }
+    if switches.ids_as_strings { Value::from(id.to_string()) } else { Value::from(id) }
 }
 
 /// In UTC; the vendor's zone is not documented (Q5).
@@ -36,11 +32,8 @@ pub(super) fn list(list: &List, switches: &Switches) -> Value {
     let mut fields = Map::new();
     for field in list.fields.values() {
         // The documented object can hold one field per name; a second one still has to show.
-        let key = if fields.contains_key(&field.name) {
-            format!("{}_{}", field.name, field.id)
-        } else {
-            field.name.clone()
-        };
+        let key =
+            if fields.contains_key(&field.name) { format!("{}_{}", field.name, field.id) } else { field.name.clone() };
         fields.insert(key, field_json(field, switches));
     }
     json!({
@@ -96,19 +89,11 @@ struct Status<'a> {
 
 impl<'a> MemberJson<'a> {
     pub fn nested(list: &'a List, member: &'a Member, switches: &'a Switches) -> Self {
-        Self {
-            list,
-            member,
-            switches,
-            flat: false,
-        }
+        Self { list, member, switches, flat: false }
     }
 
     pub fn flat(list: &'a List, member: &'a Member, switches: &'a Switches) -> Self {
-        Self {
-            flat: true,
-            ..Self::nested(list, member, switches)
-        }
+        Self { flat: true, ..Self::nested(list, member, switches) }
     }
 
     fn status(&self) -> Status<'_> {
@@ -117,11 +102,7 @@ impl<'a> MemberJson<'a> {
             Standing::Temporary => "temporary",
             Standing::Unsubscribed => &self.switches.unsubscribed_status,
         };
-        Status {
-            status,
-            email: self.member.email_status.text(),
-            mobile: "active",
-        }
+        Status { status, email: self.member.email_status.text(), mobile: "active" }
     }
 
     fn flat_value(&self, field: &Field) -> Value {
@@ -179,14 +160,7 @@ impl Serialize for NestedFields<'_> {
         for field in list.fields.values() {
             if !list.seconds.contains(&field.id) {
                 let value = member.values.get(&field.id);
-                map.serialize_entry(
-                    &field.name,
-                    &NestedValue {
-                        field,
-                        value,
-                        of: self.0,
-                    },
-                )?;
+                map.serialize_entry(&field.name, &NestedValue { field, value, of: self.0 })?;
             }
         }
         map.end()

@@ -43,11 +43,7 @@ impl Reply {
 
     /// An error in the form `{"message": …, "code": …}`.
     pub fn coded(status: u16, message: &str, switches: &Switches) -> Self {
-        let code = if switches.code_as_string {
-            Value::from(status.to_string())
-        } else {
-            Value::from(status)
-        };
+        let code = if switches.code_as_string { Value::from(status.to_string()) } else { Value::from(status) };
         Self::json(status, &json!({ "message": message, "code": code }))
     }
 
@@ -60,11 +56,6 @@ impl Reply {
     }
 
     fn text(status: u16, content_type: &'static str, body: String) -> Self {
-        Self {
-            status,
-            content_type,
-            body,
-            retry_after: None,
-        }
+        Self { status, content_type, body, retry_after: None }
     }
 }

@@ -92,9 +92,7 @@ impl Roster {
             let value = member.values.get(&field).and_then(FieldValue::text);
             value.is_some_and(|text| text.to_lowercase() == wanted)
         };
-        self.iter()
-            .filter_map(|(seat, member)| has(member).then_some(seat))
-            .collect()
+        self.iter().filter_map(|(seat, member)| has(member).then_some(seat)).collect()
     }
 
     pub fn insert(&mut self, member: Member) -> Seat {
@@ -140,10 +138,7 @@ impl Roster {
             if index.field == field {
                 continue;
             }
-            *index = Index {
-                field,
-                seats: HashMap::new(),
-            };
+            *index = Index { field, seats: HashMap::new() };
             for (seat, member) in &self.seats {
                 index.add(*seat, member);
             }

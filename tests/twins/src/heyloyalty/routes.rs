@@ -80,12 +80,7 @@ impl RouteKind {
     fn is_collection(self) -> bool {
         matches!(
             self,
-            Self::Lists
-                | Self::ListCreate
-                | Self::Members
-                | Self::MemberCreate
-                | Self::Webhooks
-                | Self::WebhookCreate
+            Self::Lists | Self::ListCreate | Self::Members | Self::MemberCreate | Self::Webhooks | Self::WebhookCreate
         )
     }
 }
@@ -175,14 +170,8 @@ mod tests {
 
     #[test]
     fn a_trailing_slash_is_tolerated_on_collections_only() {
-        assert_eq!(
-            Route::parse("GET", "/loyalty/v1/lists/"),
-            Some(Route::Lists)
-        );
-        assert_eq!(
-            Route::parse("POST", "/loyalty/v1/lists/7/members/"),
-            Some(Route::MemberCreate(7))
-        );
+        assert_eq!(Route::parse("GET", "/loyalty/v1/lists/"), Some(Route::Lists));
+        assert_eq!(Route::parse("POST", "/loyalty/v1/lists/7/members/"), Some(Route::MemberCreate(7)));
         assert_eq!(Route::parse("GET", "/loyalty/v1/lists/7/"), None);
     }
 

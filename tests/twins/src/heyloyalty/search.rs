@@ -94,20 +94,13 @@ impl OnList<'_> {
         };
         let members = seats.iter().filter_map(|seat| self.list.roster.get(*seat));
         let members = members.map(|member| shape(self.list, member, self.switches));
-        Reply::json(
-            200,
-            &Page {
-                members: members.collect(),
-            },
-        )
+        Reply::json(200, &Page { members: members.collect() })
     }
 
     fn perpage(&self, params: &Params) -> Result<usize, Reply> {
         let asked = positive(params, "perpage", PERPAGE_DEFAULT)?;
         match self.switches.perpage_over {
-            PerpageOver::Refuse if asked > PERPAGE_MAX => {
-                Err(Reply::refused("perpage exceeds 5000"))
-            }
+            PerpageOver::Refuse if asked > PERPAGE_MAX => Err(Reply::refused("perpage exceeds 5000")),
             PerpageOver::Clamp | PerpageOver::Refuse => Ok(asked.min(PERPAGE_MAX)),
         }
     }
@@ -138,9 +131,7 @@ impl OnList<'_> {
                 continue;
             };
             let Value::Object(ops) = ops else {
-                return Err(Reply::refused(format!(
-                    "filter[{name}] must name an operator"
-                )));
+                return Err(Reply::refused(format!("filter[{name}] must name an operator")));
             };
             for (op, wanted) in ops {
                 let condition = Condition::read(field, op, wanted, self.switches);
@@ -173,18 +164,17 @@ impl OnList<'_> {
                 }
         };
         let roster = &self.list.roster;
-        let in_order: Box<dyn Iterator<Item = (Seat, &Member)>> =
-            match (self.by_email(conditions, logic), descending) {
-                (Some(mut seats), _) => {
-                    if descending {
-                        seats.reverse();
-                    }
-                    let found = seats.into_iter();
-                    Box::new(found.filter_map(|seat| Some((seat, roster.get(seat)?))))
+        let in_order: Box<dyn Iterator<Item = (Seat, &Member)>> = match (self.by_email(conditions, logic), descending) {
+            (Some(mut seats), _) => {
+                if descending {
+                    seats.reverse();
                 }
-                (None, false) => Box::new(roster.iter()),
-                (None, true) => Box::new(roster.iter().rev()),
-            };
+                let found = seats.into_iter();
+                Box::new(found.filter_map(|seat| Some((seat, roster.get(seat)?))))
+            }
+            (None, false) => Box::new(roster.iter()),
+            (None, true) => Box::new(roster.iter().rev()),
+        };
         let found = in_order.filter(|(_, member)| matches(member));
         if let Sort::CreatedAt = sort {
             return found.map(|(seat, _)| seat).skip(skip).take(take).collect();
@@ -194,12 +184,7 @@ impl OnList<'_> {
             let order = sort.compare(a, b);
             if descending { order.reverse() } else { order }
         });
-        found
-            .into_iter()
-            .map(|(seat, _)| seat)
-            .skip(skip)
-            .take(take)
-            .collect()
+        found.into_iter().map(|(seat, _)| seat).skip(skip).take(take).collect()
     }
 
     /// The candidates of a search that demands certain emails; `None` means everyone.
@@ -215,10 +200,7 @@ impl OnList<'_> {
             return None;
         }
         let roster = &self.list.roster;
-        let found = condition
-            .wanted
-            .iter()
-            .flat_map(|email| roster.with_email(email));
+        let found = condition.wanted.iter().flat_map(|email| roster.with_email(email));
         let mut seats: Vec<Seat> = found.collect();
         seats.sort_unstable();
         seats.dedup();
@@ -231,9 +213,7 @@ fn positive(params: &Params, name: &str, default: usize) -> Result<usize, Reply>
         return Ok(default);
     };
     let number = text_of(raw).and_then(|text| text.parse().ok());
-    number
-        .filter(|number| *number > 0)
-        .ok_or_else(|| Reply::refused(format!("{name} must be a positive integer")))
+    number.filter(|number| *number > 0).ok_or_else(|| Reply::refused(format!("{name} must be a positive integer")))
 }
 
 impl Sort {
@@ -295,13 +275,7 @@ impl Condition {
                 _ => {}
             }
         }
-        Ok(Self {
-            field: field.id,
-            format: field.format,
-            op,
-            wanted,
-            keeps_case,
-        })
+        Ok(Self { field: field.id, format: field.format, op, wanted, keeps_case })
     }
 
     fn is_met(&self, member: &Member) -> bool {
@@ -310,19 +284,12 @@ impl Condition {
             .map(FieldValue::texts)
             .unwrap_or_default()
             .iter()
-            .map(|text| {
-                if self.keeps_case {
-                    text.clone()
-                } else {
-                    text.to_lowercase()
-                }
-            })
+            .map(|text| if self.keeps_case { text.clone() } else { text.to_lowercase() })
             .collect();
         let one = held.first().map_or("", String::as_str);
         let any = |test: &dyn Fn(&str) -> bool| self.wanted.iter().any(|wanted| test(wanted));
-        let ordered = |test: fn(Ordering) -> bool| {
-            !one.is_empty() && any(&|wanted| test(compare(self.format, one, wanted)))
-        };
+        let ordered =
+            |test: fn(Ordering) -> bool| !one.is_empty() && any(&|wanted| test(compare(self.format, one, wanted)));
         match self.op {
             Op::Eq => any(&|wanted| one == wanted),
             Op::Neq => !any(&|wanted| one == wanted),
@@ -369,10 +336,7 @@ impl Op {
         use Format::{Boolean, Choice, Date, Multi, Number, Password, Shop, Text};
         match self {
             Self::Eq | Self::Neq => {
-                matches!(
-                    format,
-                    Text | Password | Number | Date | Boolean | Choice | Shop
-                )
+                matches!(format, Text | Password | Number | Date | Boolean | Choice | Shop)
             }
             Self::Sw | Self::Ew | Self::Ct | Self::Nct => matches!(format, Text | Password),
             Self::Gt | Self::Gte | Self::Lt | Self::Lte => matches!(format, Number | Date),

@@ -25,10 +25,7 @@ pub(super) struct Shared {
 
 impl Shared {
     pub fn new(state: State, clock: TwinClock) -> Self {
-        Self {
-            state: Mutex::new(state),
-            clock,
-        }
+        Self { state: Mutex::new(state), clock }
     }
 
     /// The state as of now: imports whose time has come are applied first.

@@ -26,22 +26,15 @@ impl OnList<'_> {
             return Err(Reply::refused(format!("member must contain {unique}")));
         }
         let Some(field) = self.list.field(unique).cloned() else {
-            return Err(Reply::refused(format!(
-                "{unique} is not a field of the list"
-            )));
+            return Err(Reply::refused(format!("{unique} is not a field of the list")));
         };
         let values = self.values(body)?;
-        let wanted = values
-            .get(&field.id)
-            .and_then(|value| value.text())
-            .unwrap_or("");
+        let wanted = values.get(&field.id).and_then(|value| value.text()).unwrap_or("");
         let found = self.matches(&field, wanted, truthy(params.get("search_temporary")));
         match found.as_slice() {
             [] => self.upsert_new(payload, values),
             [seat] => self.upsert_old(*seat, payload, values),
-            _ => Err(Reply::refused(format!(
-                "Several members have this {unique}"
-            ))),
+            _ => Err(Reply::refused(format!("Several members have this {unique}"))),
         }
     }
 
@@ -69,35 +62,21 @@ impl OnList<'_> {
         let standing = self.entry_standing(&payload.params);
         let seat = self.create_member(values, standing);
         let id = self.id_of(seat);
-        Ok(Reply::json(
-            200,
-            &json!({ "type": "create", "member_id": id }),
-        ))
+        Ok(Reply::json(200, &json!({ "type": "create", "member_id": id })))
     }
 
-    fn upsert_old(
-        &mut self,
-        seat: Seat,
-        payload: &Payload,
-        values: Values,
-    ) -> Result<Reply, Reply> {
+    fn upsert_old(&mut self, seat: Seat, payload: &Payload, values: Values) -> Result<Reply, Reply> {
         let unsent = match self.switches.upsert_mode {
             UpsertMode::Put => Unsent::Empty,
             UpsertMode::Patch => Unsent::Keep,
         };
         self.check_update(seat, &values, unsent)?;
-        let confirms = self.standing(seat) == Some(Standing::Temporary)
-            && truthy(payload.params.get("skipOptIn"));
+        let confirms = self.standing(seat) == Some(Standing::Temporary) && truthy(payload.params.get("skipOptIn"));
         if confirms {
-            self.list
-                .roster
-                .edit(seat, |member| member.standing = Standing::Active);
+            self.list.roster.edit(seat, |member| member.standing = Standing::Active);
         }
         self.update_member(seat, values, unsent);
         let id = self.id_of(seat);
-        Ok(Reply::json(
-            200,
-            &json!({ "type": "update", "member_id": id }),
-        ))
+        Ok(Reply::json(200, &json!({ "type": "update", "member_id": id })))
     }
 }

@@ -45,16 +45,8 @@ impl Event {
 }
 
 /// The triggers that exist in the API, all off unless set.
-const TRIGGERS: [&str; 8] = [
-    "subscribe",
-    "update",
-    "unsubscribe",
-    "spamComplaint",
-    "click",
-    "open",
-    "hardbounce",
-    "sent",
-];
+const TRIGGERS: [&str; 8] =
+    ["subscribe", "update", "unsubscribe", "spamComplaint", "click", "open", "hardbounce", "sent"];
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -124,12 +116,7 @@ pub(super) type Deliveries = mpsc::UnboundedReceiver<Delivery>;
 impl Webhooks {
     pub fn new() -> (Self, Deliveries) {
         let (queue, deliveries) = mpsc::unbounded_channel();
-        let hooks = Self {
-            configured: BTreeMap::new(),
-            deliveries: Vec::new(),
-            queue,
-            open: watch::Sender::new(0),
-        };
+        let hooks = Self { configured: BTreeMap::new(), deliveries: Vec::new(), queue, open: watch::Sender::new(0) };
         (hooks, deliveries)
     }
 
@@ -138,19 +125,10 @@ impl Webhooks {
         self.open.subscribe()
     }
 
-    pub fn fire(
-        &mut self,
-        event: Event,
-        list: &List,
-        member: &Member,
-        switches: &Switches,
-        now: Timestamp,
-    ) {
+    pub fn fire(&mut self, event: Event, list: &List, member: &Member, switches: &Switches, now: Timestamp) {
         let hooks = self.configured.values();
         let wanted: Vec<Webhook> = hooks
-            .filter(|hook| {
-                hook.list_id == list.id && hook.triggers.get(event.name()) == Some(&true)
-            })
+            .filter(|hook| hook.list_id == list.id && hook.triggers.get(event.name()) == Some(&true))
             .cloned()
             .collect();
         for hook in wanted {
@@ -168,14 +146,7 @@ impl Webhooks {
         true
     }
 
-    fn enqueue(
-        &mut self,
-        webhook: Webhook,
-        event: &'static str,
-        member_id: &str,
-        member: &Value,
-        now: Timestamp,
-    ) {
+    fn enqueue(&mut self, webhook: Webhook, event: &'static str, member_id: &str, member: &Value, now: Timestamp) {
         let body = match webhook.setup.format {
             PayloadFormat::Default => json!({
                 "member_id": member_id,
@@ -197,11 +168,7 @@ impl Webhooks {
             }),
         };
         self.open.send_modify(|open| *open += 1);
-        let delivery = Delivery {
-            webhook,
-            event,
-            body,
-        };
+        let delivery = Delivery { webhook, event, body };
         if self.queue.send(delivery).is_err() {
             self.open.send_modify(|open| *open -= 1);
         }
@@ -222,18 +189,11 @@ fn signature(member_id: &str, event: &str) -> String {
 /// Delivers one after the other, so a receiver sees events in their order.
 pub(super) async fn deliver_all(shared: Arc<Shared>, mut deliveries: Deliveries) {
     // Without a client every delivery fails, which the mailbox then shows.
-    let client = reqwest::Client::builder()
-        .no_proxy()
-        .timeout(TIMEOUT)
-        .build()
-        .ok();
+    let client = reqwest::Client::builder().no_proxy().timeout(TIMEOUT).build().ok();
     while let Some(delivery) = deliveries.recv().await {
         let mut tries = 0;
         let mut delivered = false;
-        if let Some(client) = client
-            .as_ref()
-            .filter(|_| is_callable(&delivery.webhook.url))
-        {
+        if let Some(client) = client.as_ref().filter(|_| is_callable(&delivery.webhook.url)) {
             while tries < TRIES && !delivered {
                 tries += 1;
                 delivered = delivery.attempt(client).await;
@@ -277,11 +237,7 @@ fn is_callable(url: &str) -> bool {
 
 impl OnList<'_> {
     pub fn webhooks(&self) -> Reply {
-        let here = self
-            .hooks
-            .configured
-            .values()
-            .filter(|hook| hook.list_id == self.list.id);
+        let here = self.hooks.configured.values().filter(|hook| hook.list_id == self.list.id);
         let shown = here.map(|hook| self.webhook_json(hook));
         Reply::json(200, &shown.collect::<Vec<_>>())
     }
@@ -308,20 +264,13 @@ impl OnList<'_> {
 
     fn webhook(&self, id: u64) -> Result<&Webhook, Reply> {
         let hook = self.hooks.configured.get(&id);
-        hook.filter(|hook| hook.list_id == self.list.id)
-            .ok_or_else(|| Reply::not_found(self.switches))
+        hook.filter(|hook| hook.list_id == self.list.id).ok_or_else(|| Reply::not_found(self.switches))
     }
 
     fn read_webhook(&mut self, params: &Params, old: Option<Webhook>) -> Result<Webhook, Reply> {
-        let url = params
-            .get("url")
-            .and_then(text_of)
-            .filter(|url| url.starts_with("http"));
+        let url = params.get("url").and_then(text_of).filter(|url| url.starts_with("http"));
         let url = url.ok_or_else(|| Reply::refused("url is required"))?;
-        let contact = params
-            .get("contact_email")
-            .and_then(text_of)
-            .filter(|a| a.contains('@'));
+        let contact = params.get("contact_email").and_then(text_of).filter(|a| a.contains('@'));
         let contact_email = contact.ok_or_else(|| Reply::refused("contact_email is required"))?;
         // Names appended instead of flags set leave all triggers off, as in the vendor file.
         let flags = params.get("webhookTriggers");
@@ -331,21 +280,11 @@ impl OnList<'_> {
             Some(old) => (old.id, old.setup),
             None => (self.ids.webhook(), WebhookSetup::default()),
         };
-        Ok(Webhook {
-            id,
-            list_id: self.list.id,
-            url,
-            contact_email,
-            triggers: triggers.into(),
-            setup,
-        })
+        Ok(Webhook { id, list_id: self.list.id, url, contact_email, triggers: triggers.into(), setup })
     }
 
     fn webhook_json(&self, hook: &Webhook) -> Value {
-        let flags = hook
-            .triggers
-            .iter()
-            .map(|(name, on)| (name.clone(), u8::from(*on)));
+        let flags = hook.triggers.iter().map(|(name, on)| (name.clone(), u8::from(*on)));
         json!({
             "id": render::id(hook.id, self.switches),
             "url": hook.url,

@@ -1,6 +1,4 @@
-use muster_twins::heyloyalty::{
-    Fault, FaultKind, FaultMatch, RetryAfter, RouteKind, SeedMember, SeededFaults,
-};
+use muster_twins::heyloyalty::{Fault, FaultKind, FaultMatch, RetryAfter, RouteKind, SeedMember, SeededFaults};
 use reqwest::Response;
 use serde_json::{Value, json};
 
@@ -8,9 +6,7 @@ use crate::support::{Bench, bench};
 
 /// PATCHes the member after `kind` was scripted for that.
 async fn struck(bench: &Bench, id: &str, kind: FaultKind) -> reqwest::Result<Response> {
-    let fault = Fault::once(kind)
-        .on_method("PATCH")
-        .on_route(RouteKind::MemberPatch);
+    let fault = Fault::once(kind).on_method("PATCH").on_route(RouteKind::MemberPatch);
     bench.twin.push_fault(fault);
     assert_eq!(bench.call("GET", "/v1/lists").await.0, 200);
     let request = bench.request("PATCH", &bench.member_path(id));
@@ -48,10 +44,7 @@ async fn a_429_with_each_retry_after() {
     for (retry_after, expected) in [
         (RetryAfter::Absent, None),
         (RetryAfter::Seconds(3), Some("3")),
-        (
-            RetryAfter::HttpDateIn(51),
-            Some("Mon, 05 Jan 2026 07:09:00 GMT"),
-        ),
+        (RetryAfter::HttpDateIn(51), Some("Mon, 05 Jan 2026 07:09:00 GMT")),
     ] {
         let kind = FaultKind::TooManyRequests(retry_after);
         let response = struck(&bench, &id, kind).await.unwrap();
@@ -65,14 +58,10 @@ async fn a_429_with_each_retry_after() {
 #[tokio::test]
 async fn a_reset_is_a_connection_error_before_or_after_applying() {
     let (bench, id) = one().await;
-    let error = struck(&bench, &id, FaultKind::ResetBefore)
-        .await
-        .unwrap_err();
+    let error = struck(&bench, &id, FaultKind::ResetBefore).await.unwrap_err();
     assert!(error.is_request() && !error.is_timeout(), "{error:?}");
     assert_eq!(bench.value(&id, "cdp_a_cats"), "");
-    struck(&bench, &id, FaultKind::ResetAfter)
-        .await
-        .unwrap_err();
+    struck(&bench, &id, FaultKind::ResetAfter).await.unwrap_err();
     assert_eq!(bench.value(&id, "cdp_a_cats"), "1");
 }
 
@@ -100,14 +89,8 @@ async fn a_timeout_holds_the_answer_before_or_after_applying() {
 #[tokio::test]
 async fn lost_bodies_come_after_applying() {
     let (bench, id) = one().await;
-    for kind in [
-        FaultKind::TruncatedJson,
-        FaultKind::EmptyBody(200),
-        FaultKind::EmptyBody(204),
-    ] {
-        bench
-            .send("PATCH", &bench.member_path(&id), json!({"cdp_a_cats": 0}))
-            .await;
+    for kind in [FaultKind::TruncatedJson, FaultKind::EmptyBody(200), FaultKind::EmptyBody(204)] {
+        bench.send("PATCH", &bench.member_path(&id), json!({"cdp_a_cats": 0})).await;
         let response = struck(&bench, &id, kind.clone()).await.unwrap();
         assert!(response.status().is_success());
         assert!(response.json::<Value>().await.is_err(), "{kind:?}");

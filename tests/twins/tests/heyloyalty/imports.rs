@@ -25,8 +25,7 @@ async fn import(bench: &Bench, columns: &[&str], csv: &str, change: &[(&str, &st
     }
     let mut body = String::new();
     for (name, value) in parts.iter().filter(|(_, value)| !value.is_empty()) {
-        body +=
-            &format!("--B\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n");
+        body += &format!("--B\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n");
     }
     if !csv.is_empty() {
         body += "--B\r\nContent-Disposition: form-data; name=\"file\"; filename=\"m.csv\"\r\n";
@@ -38,10 +37,7 @@ async fn import(bench: &Bench, columns: &[&str], csv: &str, change: &[(&str, &st
 }
 
 fn wait(bench: &Bench, seconds: i64) {
-    bench
-        .twin
-        .clock()
-        .advance(SignedDuration::from_secs(seconds));
+    bench.twin.clock().advance(SignedDuration::from_secs(seconds));
 }
 
 #[tokio::test]
@@ -62,14 +58,7 @@ async fn an_import_lands_late_over_newer_live_writes() {
     assert_eq!(bench.value(&id, "cdp_c_ltv"), "");
     assert!(bench.twin.pending_imports().is_empty());
     let counters = bench.twin.counters();
-    assert_eq!(
-        (
-            counters.imports,
-            counters.imported_rows,
-            counters.import_created
-        ),
-        (1, 1, 0)
-    );
+    assert_eq!((counters.imports, counters.imported_rows, counters.import_created), (1, 1, 0));
 }
 
 #[tokio::test]
@@ -95,19 +84,13 @@ async fn an_import_resubscribes_unless_switched_off() {
     import(&bench, &columns, "h;h\nanna@example.com;1", &[]).await;
     wait(&bench, 90);
     let member = bench.twin.member(bench.list, &id).unwrap();
-    assert_eq!(
-        (member.standing, member.text("cdp_a_cats")),
-        (Standing::Unsubscribed, "")
-    );
+    assert_eq!((member.standing, member.text("cdp_a_cats")), (Standing::Unsubscribed, ""));
 
     bench.twin.with_switches(|s| s.import_resubscribes = true);
     import(&bench, &columns, "h;h\nanna@example.com;1", &[]).await;
     wait(&bench, 90);
     assert_eq!(bench.twin.counters().resubscribed, 1);
-    assert_eq!(
-        bench.twin.member(bench.list, &id).unwrap().standing,
-        Standing::Active
-    );
+    assert_eq!(bench.twin.member(bench.list, &id).unwrap().standing, Standing::Active);
 }
 
 #[tokio::test]
@@ -121,10 +104,7 @@ async fn an_unknown_email_creates_and_bad_rows_are_mailed() {
     assert_eq!(counters.imported_rows, 4);
     let mailbox = bench.twin.mailbox();
     assert_eq!(mailbox.len(), 1);
-    assert_eq!(
-        (mailbox[0].to.as_str(), mailbox[0].kind),
-        ("ops@example.com", MailKind::ImportErrors)
-    );
+    assert_eq!((mailbox[0].to.as_str(), mailbox[0].kind), ("ops@example.com", MailKind::ImportErrors));
     let lines: Vec<&str> = mailbox[0].lines.iter().map(|line| &line[..6]).collect();
     assert_eq!(lines, ["line 3", "line 4", "line 5"]);
 }
@@ -133,13 +113,7 @@ async fn an_unknown_email_creates_and_bad_rows_are_mailed() {
 async fn without_an_address_nobody_hears_of_bad_rows() {
     let bench = bench().await;
     let unknown_column = ["email", "cdp_a_dogs"];
-    import(
-        &bench,
-        &unknown_column,
-        "h;h\nanna;1",
-        &[("sendErrorsTo", "")],
-    )
-    .await;
+    import(&bench, &unknown_column, "h;h\nanna;1", &[("sendErrorsTo", "")]).await;
     bench.twin.apply_imports();
     assert!(bench.twin.mailbox().is_empty());
     assert_eq!(bench.twin.counters().unknown_fields, 1);
@@ -150,18 +124,11 @@ async fn header_delimiter_labels_and_dates() {
     let bench = bench().await;
     let id = bench.seed(SeedMember::active(ANNA));
     let columns = ["email", "favourite", "cdp_c_seen", "cdp_c_note"];
-    let change = [
-        ("date_format", "d-m-Y"),
-        ("delimiter", ","),
-        ("skip_header_line", "false"),
-    ];
+    let change = [("date_format", "d-m-Y"), ("delimiter", ","), ("skip_header_line", "false")];
     let csv = "anna@example.com,Dog,05-01-2026,\"a, b\"";
     import(&bench, &columns, csv, &change).await;
     bench.twin.apply_imports();
-    assert_eq!(
-        bench.value(&id, "favourite"),
-        bench.option("favourite", "Dog").to_string()
-    );
+    assert_eq!(bench.value(&id, "favourite"), bench.option("favourite", "Dog").to_string());
     assert_eq!(bench.value(&id, "cdp_c_seen"), "2026-01-05");
     assert_eq!(bench.value(&id, "cdp_c_note"), "a, b");
 }
@@ -184,9 +151,6 @@ async fn an_incomplete_import_is_refused() {
     }
     assert_eq!(import(&bench, &["email"], "", &[]).await.0, 400);
     let json = json!({"duplicate_field": "email"});
-    assert_eq!(
-        bench.send("POST", &bench.path("/import"), json).await.0,
-        400
-    );
+    assert_eq!(bench.send("POST", &bench.path("/import"), json).await.0, 400);
     assert_eq!(bench.twin.counters().imports, 0);
 }

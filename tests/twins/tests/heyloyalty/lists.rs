@@ -14,10 +14,7 @@ async fn no_signature_wrong_signature_and_rotated_keys_are_401() {
     assert_eq!(answer(missing).await, refused);
     let no_stamp = bench.unsigned("GET", "/v1/lists");
     let password = signed_password("API_SECRET", STAMP);
-    assert_eq!(
-        answer(no_stamp.basic_auth("API_KEY", Some(password))).await,
-        refused
-    );
+    assert_eq!(answer(no_stamp.basic_auth("API_KEY", Some(password))).await, refused);
     bench.twin.set_account("API_KEY", "rotated");
     assert_eq!(bench.call("GET", "/v1/nonsense").await, refused);
     bench.twin.with_switches(|s| s.code_as_string = true);
@@ -30,10 +27,7 @@ async fn no_signature_wrong_signature_and_rotated_keys_are_401() {
 #[tokio::test]
 async fn skew_is_checked_when_switched_on() {
     let bench = bench().await;
-    bench
-        .twin
-        .clock()
-        .set("2026-01-05T07:20:00Z".parse().unwrap());
+    bench.twin.clock().set("2026-01-05T07:20:00Z".parse().unwrap());
     assert_eq!(bench.call("GET", "/v1/lists").await.0, 200);
     bench.twin.with_switches(|s| s.skew_seconds = Some(300));
     assert_eq!(bench.call("GET", "/v1/lists").await.0, 401);
@@ -55,9 +49,7 @@ async fn lists_are_an_array_and_none_are_404() {
 
     let bench = bench().await;
     bench.seed(SeedMember::active("anna@example.com"));
-    let (status, body) = bench
-        .call("GET", "/v1/lists/?orderby=created_at&order=-1")
-        .await;
+    let (status, body) = bench.call("GET", "/v1/lists/?orderby=created_at&order=-1").await;
     assert_eq!(status, 200);
     let expected = json!([{
         "id": bench.list, "name": "Newsletter DK", "created_at": "2026-01-05 07:08:09",
@@ -99,17 +91,12 @@ fn create_and(name: &str) -> Value {
 async fn patch_v2_creates_and_relabels_and_touches_nothing_else() {
     let bench = bench().await;
     let path = format!("/v2/lists/{}", bench.list);
-    assert_eq!(
-        bench.send("PATCH", &path, create_and("cdp_new")).await,
-        (204, Value::Null)
-    );
+    assert_eq!(bench.send("PATCH", &path, create_and("cdp_new")).await, (204, Value::Null));
     let before = bench.twin.list(bench.list).unwrap();
     assert_eq!(before.fields.len(), 19);
     let id = before.field("cdp_new").unwrap().id;
 
-    bench
-        .twin
-        .with_switches(|s| s.patch_list_status = PatchListStatus::OkWithList);
+    bench.twin.with_switches(|s| s.patch_list_status = PatchListStatus::OkWithList);
     let relabel = json!({"fields": [
         {"type": "custom", "id": id, "name": "cdp_new", "label": "Gone", "format": "boolean"},
         {"type": "fixed", "name": "email", "label": "Ignored"},
@@ -135,17 +122,12 @@ async fn patch_v2_refuses_whole_bodies() {
         json!({"name": "cdp_x", "format": "text"}),
         json!({"type": "custom", "id": 1, "name": "cdp_x", "format": "text"}),
     ] {
-        let (status, body) = bench
-            .send("PATCH", &path, json!({"fields": [&good, &bad]}))
-            .await;
+        let (status, body) = bench.send("PATCH", &path, json!({"fields": [&good, &bad]})).await;
         assert_eq!(status, 400, "{bad}");
         assert!(body["error"].is_string());
     }
     bench.twin.with_switches(|s| s.max_fields = Some(18));
-    assert_eq!(
-        bench.send("PATCH", &path, create_and("cdp_new")).await.0,
-        400
-    );
+    assert_eq!(bench.send("PATCH", &path, create_and("cdp_new")).await.0, 400);
     assert_eq!(bench.twin.list(bench.list).unwrap().fields.len(), 18);
 }
 
@@ -153,21 +135,13 @@ async fn patch_v2_refuses_whole_bodies() {
 async fn by_id_only_a_patch_by_name_makes_a_second_field() {
     let bench = bench().await;
     let path = format!("/v2/lists/{}", bench.list);
-    assert_eq!(
-        bench.send("PATCH", &path, create_and("cdp_a_cats")).await.0,
-        204
-    );
+    assert_eq!(bench.send("PATCH", &path, create_and("cdp_a_cats")).await.0, 204);
     assert_eq!(bench.twin.list(bench.list).unwrap().fields.len(), 18);
-    bench
-        .twin
-        .with_switches(|s| s.patch_match = PatchMatch::IdOnly);
+    bench.twin.with_switches(|s| s.patch_match = PatchMatch::IdOnly);
     bench.send("PATCH", &path, create_and("cdp_a_cats")).await;
     let (_, body) = bench.call("GET", &bench.path("")).await;
     let fields = body["fields"].as_object().unwrap().values();
-    assert_eq!(
-        fields.filter(|field| field["name"] == "cdp_a_cats").count(),
-        2
-    );
+    assert_eq!(fields.filter(|field| field["name"] == "cdp_a_cats").count(), 2);
 }
 
 #[tokio::test]
@@ -176,9 +150,7 @@ async fn options_are_added_and_relabelled() {
     let dog = bench.option("favourite", "Dog");
     let body = json!({"fields": [{"type": "custom", "name": "favourite",
         "options": [{"id": dog, "label": "Hund"}, {"label": "Bird"}, {"label": "Cat"}]}]});
-    bench
-        .send("PATCH", &format!("/v2/lists/{}", bench.list), body)
-        .await;
+    bench.send("PATCH", &format!("/v2/lists/{}", bench.list), body).await;
     assert_eq!(bench.option("favourite", "Hund"), dog);
     let list = bench.twin.list(bench.list).unwrap();
     assert_eq!(list.field("favourite").unwrap().options.len(), 3);
@@ -251,22 +223,14 @@ async fn the_rate_limit_slides_and_is_per_account() {
     assert_eq!(response.headers().get("retry-after"), None);
 
     bench.twin.set_account("OTHER", "o");
-    let other = bench
-        .unsigned("GET", "/v1/lists")
-        .header("X-Request-Timestamp", STAMP);
+    let other = bench.unsigned("GET", "/v1/lists").header("X-Request-Timestamp", STAMP);
     let other = other.basic_auth("OTHER", Some(signed_password("o", STAMP)));
     assert_eq!(answer(other).await.0, 200);
 
-    bench
-        .twin
-        .clock()
-        .set(NOW.parse::<Timestamp>().unwrap() + SignedDuration::from_secs(1));
+    bench.twin.clock().set(NOW.parse::<Timestamp>().unwrap() + SignedDuration::from_secs(1));
     assert_eq!(bench.call("GET", "/v1/lists").await.0, 200);
     let counters = bench.twin.counters();
-    assert_eq!(
-        (counters.rate_limited, counters.max_requests_in_one_second),
-        (2, 5)
-    );
+    assert_eq!((counters.rate_limited, counters.max_requests_in_one_second), (2, 5));
     assert_eq!(counters.requests_by_route["GET /v1/lists"], 4);
 }
 

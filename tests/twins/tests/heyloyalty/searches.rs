@@ -5,20 +5,11 @@ use crate::support::{Bench, bench};
 
 /// The emails a search answers, in order, without `@example.com`.
 async fn hits(bench: &Bench, query: &str) -> Vec<String> {
-    let (status, body) = bench
-        .call("GET", &bench.path(&format!("/members?{query}")))
-        .await;
+    let (status, body) = bench.call("GET", &bench.path(&format!("/members?{query}"))).await;
     assert_eq!(status, 200, "{query}: {body}");
     let members = body["members"].as_array().unwrap().iter();
-    let email = |member: &Value| {
-        member["fields"]["email"]["value"]
-            .as_str()
-            .unwrap()
-            .to_owned()
-    };
-    members
-        .map(|member| email(member).replace("@example.com", ""))
-        .collect()
+    let email = |member: &Value| member["fields"]["email"]["value"].as_str().unwrap().to_owned();
+    members.map(|member| email(member).replace("@example.com", "")).collect()
 }
 
 async fn three() -> Bench {
@@ -81,18 +72,11 @@ async fn all_fifteen_operators() {
         (format!("[favourite][in][]={dog}"), vec!["b+c"]),
         (format!("[interests][in][]={food}"), vec!["Anna", "b+c"]),
         (format!("[interests][nin][]={toys}"), vec!["b+c", "d"]),
-        (
-            format!("[interests][ina][]={food}&filter[interests][ina][]={toys}"),
-            vec!["Anna"],
-        ),
+        (format!("[interests][ina][]={food}&filter[interests][ina][]={toys}"), vec!["Anna"]),
         ("[cdp_c_ltv][ie][]=1".to_owned(), vec!["d"]),
         ("[cdp_c_ltv][nie][]=1".to_owned(), vec!["Anna", "b+c"]),
     ] {
-        assert_eq!(
-            hits(&bench, &format!("filter{filter}")).await,
-            expected,
-            "{filter}"
-        );
+        assert_eq!(hits(&bench, &format!("filter{filter}")).await, expected, "{filter}");
     }
 }
 
@@ -101,15 +85,9 @@ async fn logic_order_and_pages() {
     let bench = three().await;
     let both = "filter[cdp_c_ltv][gt][]=1&filter[cdp_a_cats][eq][]=1";
     assert_eq!(hits(&bench, both).await, ["Anna"]);
-    assert_eq!(
-        hits(&bench, &format!("{both}&logic=or")).await,
-        ["Anna", "b+c"]
-    );
+    assert_eq!(hits(&bench, &format!("{both}&logic=or")).await, ["Anna", "b+c"]);
     assert_eq!(hits(&bench, "order=-1").await, ["d", "b+c", "Anna"]);
-    assert_eq!(
-        hits(&bench, "orderby=cdp_c_ltv&order=-1").await,
-        ["b+c", "Anna", "d"]
-    );
+    assert_eq!(hits(&bench, "orderby=cdp_c_ltv&order=-1").await, ["b+c", "Anna", "d"]);
     assert_eq!(hits(&bench, "perpage=2&page=2").await, ["d"]);
     assert!(hits(&bench, "perpage=2&page=3").await.is_empty());
 }
@@ -140,9 +118,7 @@ async fn an_unknown_filter_is_ignored_or_refused() {
     let bench = three().await;
     assert_eq!(hits(&bench, "filter[shoe][eq][]=1").await.len(), 3);
     assert_eq!(bench.twin.counters().unknown_fields, 1);
-    bench
-        .twin
-        .with_switches(|s| s.unknown_field = UnknownField::Refuse);
+    bench.twin.with_switches(|s| s.unknown_field = UnknownField::Refuse);
     let path = bench.path("/members?filter[shoe][eq][]=1");
     assert_eq!(bench.call("GET", &path).await.0, 400);
 }
@@ -151,37 +127,22 @@ async fn an_unknown_filter_is_ignored_or_refused() {
 async fn search_switches() {
     let bench = three().await;
     let nobody = bench.path("/members?filter[email][eq][]=x@example.com");
-    assert_eq!(
-        bench.call("GET", &nobody).await,
-        (200, json!({"members": []}))
-    );
+    assert_eq!(bench.call("GET", &nobody).await, (200, json!({"members": []})));
     bench.twin.with_switches(|s| s.no_match_404 = true);
     assert_eq!(bench.call("GET", &nobody).await.0, 404);
 
-    bench
-        .twin
-        .with_switches(|s| s.search_includes_unsubscribed = true);
+    bench.twin.with_switches(|s| s.search_includes_unsubscribed = true);
     assert_eq!(hits(&bench, "").await, ["Anna", "b+c", "d", "left"]);
 
     assert_eq!(hits(&bench, "perpage=5001").await.len(), 4);
-    bench
-        .twin
-        .with_switches(|s| s.perpage_over = PerpageOver::Refuse);
-    assert_eq!(
-        bench
-            .call("GET", &bench.path("/members?perpage=5001"))
-            .await
-            .0,
-        400
-    );
+    bench.twin.with_switches(|s| s.perpage_over = PerpageOver::Refuse);
+    assert_eq!(bench.call("GET", &bench.path("/members?perpage=5001")).await.0, 400);
 }
 
 #[tokio::test]
 async fn the_flat_shape_is_for_searches_only() {
     let bench = three().await;
-    bench
-        .twin
-        .with_switches(|s| s.member_list_shape = MemberShape::Flat);
+    bench.twin.with_switches(|s| s.member_list_shape = MemberShape::Flat);
     let dog = bench.option("favourite", "Dog");
     let (_, body) = bench.call("GET", &bench.path("/members")).await;
     let member = &body["members"][1];
@@ -197,9 +158,7 @@ async fn the_flat_shape_is_for_searches_only() {
 #[tokio::test]
 async fn a_large_list_pages_to_its_end() {
     let bench = bench().await;
-    let seeds: Vec<_> = (0..12_000)
-        .map(|n| SeedMember::active(&format!("p{n}@example.com")))
-        .collect();
+    let seeds: Vec<_> = (0..12_000).map(|n| SeedMember::active(&format!("p{n}@example.com"))).collect();
     bench.twin.seed_members(bench.list, &seeds).unwrap();
     let mut seen = Vec::new();
     for page in 1..=4 {

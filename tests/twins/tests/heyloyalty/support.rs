@@ -4,9 +4,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use hmac::{Hmac, KeyInit, Mac};
 use muster_twins::clock::TwinClock;
-use muster_twins::heyloyalty::{
-    Format, HeyloyaltyTwin, OptIn, Options, SeedField, SeedList, SeedMember,
-};
+use muster_twins::heyloyalty::{Format, HeyloyaltyTwin, OptIn, Options, SeedField, SeedList, SeedMember};
 use reqwest::{Method, RequestBuilder};
 use serde_json::Value;
 use sha2::Sha256;
@@ -25,10 +23,7 @@ pub struct Bench {
 pub type Answer = (u16, Value);
 
 pub async fn bare() -> Bench {
-    let options = Options {
-        clock: TwinClock::hand(NOW.parse().unwrap()),
-        ..Options::default()
-    };
+    let options = Options { clock: TwinClock::hand(NOW.parse().unwrap()), ..Options::default() };
     Bench {
         twin: HeyloyaltyTwin::start(options).await.unwrap(),
         list: 0,
@@ -62,10 +57,7 @@ pub async fn bench() -> Bench {
 }
 
 pub async fn double_opt_in() -> Bench {
-    let seed = SeedList {
-        opt_in: OptIn::Double,
-        ..newsletter()
-    };
+    let seed = SeedList { opt_in: OptIn::Double, ..newsletter() };
     with_list(seed).await
 }
 
@@ -81,8 +73,7 @@ impl Bench {
     /// A request without any authentication; `path` follows `/loyalty`.
     pub fn unsigned(&self, method: &str, path: &str) -> RequestBuilder {
         let method: Method = method.parse().unwrap();
-        self.client
-            .request(method, format!("{}/loyalty{path}", self.twin.api_url()))
+        self.client.request(method, format!("{}/loyalty{path}", self.twin.api_url()))
     }
 
     pub fn request(&self, method: &str, path: &str) -> RequestBuilder {
@@ -114,19 +105,12 @@ impl Bench {
     }
 
     pub fn seed(&self, member: SeedMember) -> String {
-        self.twin
-            .seed_members(self.list, &[member])
-            .unwrap()
-            .remove(0)
+        self.twin.seed_members(self.list, &[member]).unwrap().remove(0)
     }
 
     /// A field's single value as the twin keeps it.
     pub fn value(&self, id: &str, field: &str) -> String {
-        self.twin
-            .member(self.list, id)
-            .unwrap()
-            .text(field)
-            .to_owned()
+        self.twin.member(self.list, id).unwrap().text(field).to_owned()
     }
 
     pub fn option(&self, field: &str, label: &str) -> u64 {
@@ -137,9 +121,7 @@ impl Bench {
 
     pub async fn door(&self, method: &str, path: &str, body: Option<Value>) -> Answer {
         let method: Method = method.parse().unwrap();
-        let request = self
-            .client
-            .request(method, format!("{}{path}", self.twin.door_url()));
+        let request = self.client.request(method, format!("{}{path}", self.twin.door_url()));
         answer(match body {
             Some(body) => request.json(&body),
             None => request,
