@@ -5,6 +5,8 @@ pub mod catalog;
 pub mod delivery;
 pub mod destination;
 pub mod destinations;
+#[cfg(feature = "embedded")]
+pub mod embedded;
 pub mod http;
 pub mod model;
 pub mod ports;
