@@ -8,6 +8,9 @@ pub mod destinations;
 #[cfg(feature = "embedded")]
 pub mod embedded;
 pub mod http;
+pub mod ingest;
+pub mod installation;
 pub mod model;
 pub mod ports;
+pub mod sources;
 pub mod steps;
