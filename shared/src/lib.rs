@@ -2,6 +2,7 @@
 //! marketing platform to that state. See `DESIGN.md` for why it is built as it is.
 
 pub mod catalog;
+pub mod control;
 pub mod delivery;
 pub mod destination;
 pub mod destinations;

@@ -1,0 +1,199 @@
+//! Authorizations: credentials for vendor accounts. Their secrets go into the vault and never come out.
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::changes::Consequence;
+use super::{Control, ControlError, ControlResult, MAX_NAME, Page, Part, check_description, check_text, page, present};
+use crate::catalog::Cataloged;
+use crate::model::{Activation, ActivationStatus, Authorization, AuthorizationId, JobKind, Provider};
+use crate::ports::{Kind, Secret};
+
+/// An authorization to be made.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewAuthorization {
+    /// Its id.
+    pub id: AuthorizationId,
+    /// For which destination.
+    pub provider: Provider,
+    /// For people.
+    pub label: String,
+    /// For people.
+    #[serde(default)]
+    pub description: String,
+    /// Requests a second that the account allows; the destination's safe default where absent.
+    #[serde(default)]
+    pub requests_per_second: Option<f64>,
+    /// The credentials, as the destination's schema says. Never returned.
+    #[schemars(with = "serde_json::Value", extend("writeOnly" = true))]
+    pub secret: Secret,
+}
+
+/// A change of an authorization: what is absent stays.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AuthorizationChange {
+    /// For people.
+    #[serde(default)]
+    pub label: Option<String>,
+    /// For people.
+    #[serde(default)]
+    pub description: Option<String>,
+    /// Requests a second that the account allows; null for the destination's safe default.
+    #[serde(default, deserialize_with = "present")]
+    #[schemars(with = "Option<f64>")]
+    pub requests_per_second: Option<Option<f64>>,
+    /// New credentials; failing activations start again with them. Never returned.
+    #[serde(default)]
+    #[schemars(with = "Option<serde_json::Value>", extend("writeOnly" = true))]
+    pub secret: Option<Secret>,
+}
+
+/// The name of an authorization's secret in the vault.
+pub fn vault_name(authorization: &AuthorizationId) -> String {
+    format!("authorization/{authorization}")
+}
+
+fn check_rate(rate: Option<f64>) -> ControlResult<()> {
+    match rate {
+        Some(rate) if !(rate.is_finite() && (0.01..=10_000.0).contains(&rate)) => {
+            Err(ControlError::invalid("requests_per_second", "must be between 0.01 and 10000"))
+        }
+        Some(_) | None => Ok(()),
+    }
+}
+
+/// Whether an activation may still have to speak to its vendor.
+fn needs_credentials(activation: &Activation) -> bool {
+    activation.status != ActivationStatus::Removed || (activation.prepared.is_some() && !activation.is_prepared())
+}
+
+impl Control {
+    fn check_secret(&self, provider: &Provider, secret: &Secret) -> ControlResult<()> {
+        let destination = self
+            .destination(provider)
+            .ok_or_else(|| ControlError::invalid("provider", format!("there is no destination `{provider}`")))?;
+        destination.check_credentials(secret).map_err(|reason| ControlError::invalid("secret", reason))
+    }
+
+    /// Makes an authorization.
+    ///
+    /// # Errors
+    /// `Conflict` where the id is taken, `Invalid` where the provider is unknown or refuses the form of
+    /// the secret.
+    pub async fn create_authorization(&self, new: NewAuthorization) -> ControlResult<Authorization> {
+        let NewAuthorization { id, provider, label, description, requests_per_second, secret } = new;
+        check_text("label", &label, MAX_NAME)?;
+        check_description(&description)?;
+        check_rate(requests_per_second)?;
+        self.check_secret(&provider, &secret)?;
+        let now = self.now();
+        let authorization = Authorization {
+            id,
+            provider,
+            label,
+            description,
+            requests_per_second,
+            created_at: now,
+            secret_changed_at: now,
+        };
+        // The id is claimed first, so that nobody overwrites another authorization's secret.
+        self.create("an authorization", &authorization).await?;
+        if let Err(error) = self.ports.vault.put(&vault_name(&authorization.id), &secret).await {
+            self.ports.catalog.delete(Kind::Authorization, &authorization.catalog_id()).await?;
+            return Err(error.into());
+        }
+        Ok(authorization)
+    }
+
+    /// Authorizations in the order of their ids.
+    ///
+    /// # Errors
+    /// Where a store does not answer.
+    pub async fn authorizations(&self, part: &Part) -> ControlResult<Page<Authorization>> {
+        let mut authorizations: Vec<Authorization> = self.read_all().await?;
+        authorizations.sort_by(|a, b| a.id.cmp(&b.id));
+        Ok(page(authorizations, part, |one| one.id.to_string()))
+    }
+
+    /// One authorization.
+    ///
+    /// # Errors
+    /// `NotFound`.
+    pub async fn authorization(&self, id: &AuthorizationId) -> ControlResult<Authorization> {
+        self.read("authorization", id.as_str()).await
+    }
+
+    /// Changes an authorization. With a new secret its failing activations are active again, prepared
+    /// where they are not, and walked for whoever is pending.
+    ///
+    /// # Errors
+    /// `NotFound`, `Invalid`.
+    pub async fn change_authorization(
+        &self,
+        id: &AuthorizationId,
+        change: AuthorizationChange,
+    ) -> ControlResult<Authorization> {
+        let AuthorizationChange { label, description, requests_per_second, secret } = change;
+        if let Some(label) = &label {
+            check_text("label", label, MAX_NAME)?;
+        }
+        check_description(description.as_deref().unwrap_or_default())?;
+        check_rate(requests_per_second.flatten())?;
+        let before = self.authorization(id).await?;
+        if let Some(secret) = &secret {
+            self.check_secret(&before.provider, secret)?;
+            self.ports.vault.put(&vault_name(id), secret).await?;
+        }
+        let secret_changed_at = secret.as_ref().map(|_| self.now());
+        let edit = |one: &mut Authorization| {
+            one.label = label.clone().unwrap_or_else(|| one.label.clone());
+            one.description = description.clone().unwrap_or_else(|| one.description.clone());
+            one.requests_per_second = requests_per_second.unwrap_or(one.requests_per_second);
+            one.secret_changed_at = secret_changed_at.unwrap_or(one.secret_changed_at);
+        };
+        let authorization = self.edit("authorization", id.as_str(), edit).await?;
+        if secret.is_some() {
+            self.revive(id).await?;
+        }
+        Ok(authorization)
+    }
+
+    async fn revive(&self, authorization: &AuthorizationId) -> ControlResult<()> {
+        let activations: Vec<Activation> = self.read_all().await?;
+        for activation in activations.iter().filter(|one| one.authorization == *authorization) {
+            let (activation, revived) = self
+                .edit_activation(&activation.id, |activation| {
+                    if activation.status != ActivationStatus::Failing {
+                        return Ok(None);
+                    }
+                    activation.status = ActivationStatus::Active;
+                    activation.why = None;
+                    Ok(Some(Consequence::Nothing))
+                })
+                .await?;
+            if revived.is_some() {
+                self.set_going(&activation, JobKind::Resume).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Removes an authorization and its secret.
+    ///
+    /// # Errors
+    /// `NotFound`; `Conflict` while an activation uses it.
+    pub async fn delete_authorization(&self, id: &AuthorizationId) -> ControlResult<()> {
+        self.authorization(id).await?;
+        let activations: Vec<Activation> = self.read_all().await?;
+        if let Some(user) = activations.iter().find(|one| one.authorization == *id && needs_credentials(one)) {
+            return Err(ControlError::conflict(format!("the activation `{}` uses it", user.id)));
+        }
+        // The secret first: should the rest fail, the request can be repeated and leaves no secret behind.
+        self.ports.vault.delete(&vault_name(id)).await?;
+        self.ports.catalog.delete(Kind::Authorization, id.as_str()).await?;
+        self.catalog.forget().await;
+        Ok(())
+    }
+}

@@ -1,0 +1,83 @@
+//! Questions to vendors: `check` and `discover`. They change nothing on either side.
+
+use jiff::SignedDuration;
+
+use super::{Control, ControlError, ControlResult, authorizations};
+use crate::catalog;
+use crate::destination::{Checked, Context, Destination, Discovered};
+use crate::http::{Account, Session};
+use crate::model::{ActivationId, Authorization, AuthorizationId, Provider};
+use crate::ports::{Rate, Secret};
+
+/// The longest that a question may take.
+const QUESTION_TIME: SignedDuration = SignedDuration::from_secs(60);
+
+/// What the account allows, or else the destination's safe rate.
+pub(super) fn rate(authorization: &Authorization, safe: Rate) -> Rate {
+    authorization.requests_per_second.map_or(safe, |per_second| Rate { per_second, burst: per_second.max(1.0) })
+}
+
+impl Control {
+    /// Tries an activation's credentials, settings and permissions.
+    ///
+    /// # Errors
+    /// `NotFound`; `Vendor` where the vendor does not answer or refuses.
+    pub async fn check_activation(&self, id: &ActivationId) -> ControlResult<Checked> {
+        let activation = self.activation(id).await?;
+        let destination = self.known_destination(&activation.destination)?;
+        let (session, credentials) = self.session(&activation.authorization, destination).await?;
+        let links = catalog::links(self.ports.catalog.as_ref(), &activation).await?;
+        let notes = activation.prepared.map(|prepared| prepared.notes).unwrap_or_default();
+        let context = Context {
+            session: &session,
+            credentials: &credentials,
+            settings: &activation.settings,
+            notes: &notes,
+            links: &links,
+            now: self.now(),
+        };
+        let checked = destination.check(&context).await;
+        session.end().await;
+        Ok(checked?)
+    }
+
+    /// What there is to pick from at the vendor with these credentials.
+    ///
+    /// # Errors
+    /// `NotFound`; `Vendor` where the vendor does not answer or refuses.
+    pub async fn discover(&self, id: &AuthorizationId) -> ControlResult<Discovered> {
+        let authorization = self.authorization(id).await?;
+        let destination = self.known_destination(&authorization.provider)?;
+        let (session, credentials) = self.session(id, destination).await?;
+        let discovered = destination.discover(&session, &credentials).await;
+        session.end().await;
+        Ok(discovered?)
+    }
+
+    /// The destination of what was stored; this program may be older than the one that stored it.
+    pub(super) fn known_destination(&self, provider: &Provider) -> ControlResult<&'static dyn Destination> {
+        self.destination(provider)
+            .ok_or_else(|| ControlError::conflict(format!("this program knows no destination `{provider}`")))
+    }
+
+    async fn session(
+        &self,
+        id: &AuthorizationId,
+        destination: &'static dyn Destination,
+    ) -> ControlResult<(Session, Secret)> {
+        let authorization = self.authorization(id).await?;
+        let secret = self.ports.vault.get(&authorizations::vault_name(id)).await?;
+        let secret = secret.ok_or_else(|| {
+            ControlError::conflict("the authorization has no secret: change it and give one".to_owned())
+        })?;
+        let account = Account {
+            rate: rate(&authorization, destination.spec().rate),
+            authorization: authorization.id,
+            origins: destination.spec().origins,
+            ledger: self.ports.ledger.clone(),
+            clock: self.ports.clock.clone(),
+        };
+        let deadline = self.now().saturating_add(QUESTION_TIME).unwrap_or(jiff::Timestamp::MAX);
+        Ok((self.http.session(account, deadline), secret))
+    }
+}
