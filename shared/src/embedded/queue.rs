@@ -190,6 +190,23 @@ impl LocalQueue {
         self.database.run(STORE, read).await
     }
 
+    /// Whether there is neither a message nor a flight, at one moment: whatever is still to happen is one of
+    /// the two at any time, so nothing is.
+    ///
+    /// # Errors
+    /// Where the database fails.
+    pub async fn is_quiet(&self) -> PortResult<bool> {
+        let read = move |database: &Database| {
+            database.read(|transaction| {
+                let mut statement = transaction.prepare_cached(
+                    "SELECT NOT EXISTS (SELECT 1 FROM messages) AND NOT EXISTS (SELECT 1 FROM flights)",
+                )?;
+                Ok(statement.query_row([], |row| row.get(0))?)
+            })
+        };
+        self.database.run(STORE, read).await
+    }
+
     /// How much each queue holds; empty ones are not listed.
     ///
     /// # Errors

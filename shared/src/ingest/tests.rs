@@ -25,6 +25,7 @@ fn activation(id: &str, audience: &str) -> Activation {
         retry_window_hours: 72,
         status: ActivationStatus::Active,
         why: None,
+        transitions: 0,
         revision: 1,
         layout: 1,
         prepared: None,

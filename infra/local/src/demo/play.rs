@@ -120,10 +120,12 @@ impl Player {
         Ok(accepted)
     }
 
-    /// Waits until nothing waits and nothing flies; answers the accounting.
+    /// Waits until nothing is under way; answers the accounting, in which nothing should wait any more.
     pub(super) async fn wait_until_quiet(&self, system: &System, talk: Talk) -> Result<Value, String> {
         let bar = bar(talk, 1, "delivered");
         loop {
+            // Asked first: what is said after a quiet moment is final.
+            let quiet = system.embedded.queue().is_quiet().await.map_err(|error| error.to_string())?;
             let view = self.call(reqwest::Method::GET, "/v1/activations/demo/accounting", None).await?;
             let activation = self.call(reqwest::Method::GET, "/v1/activations/demo", None).await?;
             if activation["status"] == "failing" {
@@ -135,9 +137,7 @@ impl Player {
             let left = count("waiting") + count("in_flight");
             bar.set_length(accepted.max(1));
             bar.set_position(accepted - left);
-            let busy = system.embedded.queue().next_due().await.map_err(|error| error.to_string())?.is_some();
-            let flights = system.engine.ports.ledger.flights(None).await.map_err(|error| error.to_string())?;
-            if left == 0 && !busy && flights.is_empty() && activation["status"] == "active" {
+            if quiet {
                 bar.finish_and_clear();
                 return Ok(account.clone());
             }

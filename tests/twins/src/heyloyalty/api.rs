@@ -71,6 +71,7 @@ async fn answer(
     }
 }
 
+#[expect(clippy::disallowed_methods, reason = "a twin holds its answers; no function waits here")]
 async fn pause(ms: u64) {
     if ms > 0 {
         tokio::time::sleep(Duration::from_millis(ms)).await;

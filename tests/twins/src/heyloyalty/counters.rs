@@ -11,9 +11,11 @@ pub struct Counters {
     /// Unsubscribed people made subscribers again by the API: PATCH, PUT, import, and any create
     /// or upsert that makes a new active member beside the person's unsubscribed one.
     pub resubscribed: u64,
-    /// Calls of `PUT /v1/lists/:id`, refused ones included; likewise the next two.
+    /// Calls of `PUT /v1/lists/:id`, refused ones included.
     pub list_put: u64,
+    /// Calls of `POST /v1/lists`, refused ones included.
     pub list_post: u64,
+    /// Calls of `DELETE /v1/lists/:id`, refused ones included.
     pub list_delete: u64,
     /// Members created by POST, upsert or import, temporary ones included.
     pub member_created: u64,
@@ -35,10 +37,12 @@ pub struct Counters {
     pub requests: u64,
     /// Authorised requests by route, such as `GET /v1/lists/:id/members`.
     pub requests_by_route: BTreeMap<String, u64>,
+    /// Authorised requests answered 429 by `Switches::rate_limit`; faults do not count.
     pub rate_limited: u64,
     /// Most requests within any one second of the twin's clock; a clock that stands still makes
     /// this the number of requests since it was set.
     pub max_requests_in_one_second: u64,
+    /// Requests answered 401 for their key, timestamp or signature; faults do not count.
     pub unauthorized: u64,
     /// Requests to a route the twin does not have; see `HeyloyaltyTwin::unexpected`.
     pub unexpected: u64,
@@ -50,16 +54,16 @@ pub(super) struct SecondWindow(VecDeque<Timestamp>);
 
 impl SecondWindow {
     /// Forgets what is a second old or older, and what a clock set back left in the future.
-    pub fn expire(&mut self, now: Timestamp) {
+    pub(super) fn expire(&mut self, now: Timestamp) {
         let one_second = SignedDuration::from_secs(1);
         self.0.retain(|at| *at <= now && now.duration_since(*at) < one_second);
     }
 
-    pub fn push(&mut self, now: Timestamp) {
+    pub(super) fn push(&mut self, now: Timestamp) {
         self.0.push_back(now);
     }
 
-    pub fn len(&self) -> usize {
+    pub(super) fn len(&self) -> usize {
         self.0.len()
     }
 }

@@ -16,7 +16,9 @@ use super::switches::Switches;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RetryAfter {
+    /// No header.
     Absent,
+    /// This many seconds, as a number.
     Seconds(u32),
     /// As an HTTP date, this many seconds after the twin's now.
     HttpDateIn(u32),
@@ -37,9 +39,11 @@ pub enum FaultKind {
     Unavailable,
     /// The TCP connection is reset without an answer.
     ResetBefore,
+    /// The request is applied, then as `ResetBefore`.
     ResetAfter,
     /// No answer until the client goes away or `Switches::hold_ms` passed, then 504.
     TimeoutBefore,
+    /// The request is applied, then as `TimeoutBefore`.
     TimeoutAfter,
     /// Applied; half of the answer's JSON with a 200.
     TruncatedJson,
@@ -63,6 +67,7 @@ pub struct FaultMatch {
     pub method: Option<String>,
     /// End of the path without query, such as `/members`.
     pub path_suffix: Option<String>,
+    /// The route, whatever its ids.
     pub route: Option<RouteKind>,
 }
 
@@ -79,7 +84,9 @@ impl FaultMatch {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Fault {
+    /// What goes wrong.
     pub kind: FaultKind,
+    /// Which requests it strikes; all when absent.
     #[serde(default)]
     pub on: FaultMatch,
     /// How many requests it strikes.
@@ -97,24 +104,28 @@ impl Fault {
         Self { kind, on: FaultMatch::default(), times: 1 }
     }
 
+    /// Strikes only requests of `method`, in upper case.
     #[must_use]
     pub fn on_method(mut self, method: &str) -> Self {
         self.on.method = Some(method.to_owned());
         self
     }
 
+    /// Strikes only requests whose path, without query, ends with `suffix`.
     #[must_use]
     pub fn on_path_suffix(mut self, suffix: &str) -> Self {
         self.on.path_suffix = Some(suffix.to_owned());
         self
     }
 
+    /// Strikes only requests to `route`.
     #[must_use]
     pub fn on_route(mut self, route: RouteKind) -> Self {
         self.on.route = Some(route);
         self
     }
 
+    /// Strikes `times` requests.
     #[must_use]
     pub fn times(mut self, times: u32) -> Self {
         self.times = times;
@@ -128,9 +139,11 @@ impl Fault {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SeededFaults {
+    /// Another seed strikes other requests.
     pub faults_seed: u64,
     /// Each kind with its share of requests in per mille; together at most 1,000.
     pub rates: Vec<(FaultKind, u16)>,
+    /// Which requests may be struck; all when absent.
     #[serde(default)]
     pub on: FaultMatch,
 }
@@ -151,16 +164,16 @@ pub(super) struct Faults {
 }
 
 impl Faults {
-    pub fn seed(&mut self, seeded: SeededFaults) {
+    pub(super) fn seed(&mut self, seeded: SeededFaults) {
         self.seeded = seeded;
         self.seen.clear();
     }
 
-    pub fn clear(&mut self) {
+    pub(super) fn clear(&mut self) {
         *self = Self::default();
     }
 
-    pub fn strike(&mut self, request: &Target) -> Option<FaultKind> {
+    pub(super) fn strike(&mut self, request: &Target) -> Option<FaultKind> {
         let scripted = self.scripted.iter().position(|f| f.on.matches(request));
         if let Some(fault) = scripted.and_then(|place| self.scripted.get_mut(place)) {
             fault.times = fault.times.saturating_sub(1);

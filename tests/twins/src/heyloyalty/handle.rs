@@ -13,7 +13,7 @@ use tokio::task::AbortHandle;
 
 use super::counters::Counters;
 use super::faults::{Fault, SeededFaults};
-use super::import::ImportView;
+use super::import::{ImportView, PendingImport};
 use super::model::{EmailStatus, ListView, Member, MemberView, SeedList, SeedMember, SeedStanding, Standing, Values};
 use super::roster::Seat;
 use super::state::{Mail, OnList, Shared, State};
@@ -27,12 +27,15 @@ use crate::clock::TwinClock;
 /// account `API_KEY` with the secret `API_SECRET`.
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// 0 lets the system choose; likewise `door_port`.
+    /// Port of the API; 0 lets the system choose, likewise in `door_port`.
     pub api_port: u16,
+    /// Port of the side door.
     pub door_port: u16,
+    /// What the twin takes for now.
     pub clock: TwinClock,
     /// API key → secret. All accounts see the same lists; the rate limit is per account.
     pub accounts: BTreeMap<String, String>,
+    /// How the twin reads what the documentation leaves open.
     pub switches: Switches,
     /// Member ids follow from it.
     pub id_seed: u64,
@@ -132,6 +135,7 @@ impl HeyloyaltyTwin {
         format!("http://{}", self.door)
     }
 
+    /// The twin's clock itself: setting it moves the twin.
     pub fn clock(&self) -> TwinClock {
         self.shared.clock.clone()
     }
@@ -142,6 +146,7 @@ impl HeyloyaltyTwin {
         state.accounts.insert(api_key.to_owned(), secret.to_owned());
     }
 
+    /// Removes an account, if there is one of that key; its requests get 401.
     pub fn remove_account(&self, api_key: &str) {
         self.shared.lock().accounts.remove(api_key);
     }
@@ -163,10 +168,12 @@ impl HeyloyaltyTwin {
         .unwrap_or_else(|| Err(no_list()))
     }
 
+    /// All lists, by ascending id.
     pub fn lists(&self) -> Vec<ListView> {
         self.shared.lock().lists.values().map(super::model::List::view).collect()
     }
 
+    /// The list of that id.
     pub fn list(&self, list: u64) -> Option<ListView> {
         self.on_list(list, |on| on.list.view())
     }
@@ -180,6 +187,7 @@ impl HeyloyaltyTwin {
         self.on_list(list, all).unwrap_or_default()
     }
 
+    /// The member of that id, whatever its standing.
     pub fn member(&self, list: u64, member_id: &str) -> Option<MemberView> {
         self.on_list(list, |on| {
             let seat = on.list.roster.seat_of(member_id)?;
@@ -237,7 +245,9 @@ impl HeyloyaltyTwin {
 
     /// A person unsubscribes; `unsubscribe` fires. Whether he was there.
     pub fn unsubscribe_member(&self, list: u64, member_id: &str) -> bool {
-        self.with_seat(list, member_id, |on, seat| on.unsubscribe(seat))
+        self.with_seat(list, member_id, |on, seat| {
+            on.unsubscribe(seat);
+        })
     }
 
     /// A person complains of spam; `spamComplaint` fires. Whether he was there.
@@ -254,10 +264,12 @@ impl HeyloyaltyTwin {
         })
     }
 
+    /// The switches as they stand.
     pub fn switches(&self) -> Switches {
         self.shared.lock().switches.clone()
     }
 
+    /// Replaces all switches.
     pub fn set_switches(&self, switches: Switches) {
         self.shared.lock().switches = switches;
     }
@@ -267,10 +279,12 @@ impl HeyloyaltyTwin {
         change(&mut self.shared.lock().switches);
     }
 
+    /// The counts since the start or the last reset.
     pub fn counters(&self) -> Counters {
         self.shared.lock().counters.clone()
     }
 
+    /// Sets all counts to zero.
     pub fn reset_counters(&self) {
         self.shared.lock().counters = Counters::default();
     }
@@ -280,6 +294,7 @@ impl HeyloyaltyTwin {
         self.shared.lock().mailbox.clone()
     }
 
+    /// Forgets the mails so far.
     pub fn clear_mailbox(&self) {
         self.shared.lock().mailbox.clear();
     }
@@ -289,12 +304,14 @@ impl HeyloyaltyTwin {
         self.shared.lock().unexpected.clone()
     }
 
+    /// Forgets the unexpected requests so far; the counter stays.
     pub fn clear_unexpected(&self) {
         self.shared.lock().unexpected.clear();
     }
 
+    /// Imports accepted but not yet applied, in the order of acceptance.
     pub fn pending_imports(&self) -> Vec<ImportView> {
-        self.shared.lock().imports.iter().map(|import| import.view()).collect()
+        self.shared.lock().imports.iter().map(PendingImport::view).collect()
     }
 
     /// Applies all pending imports at once. How many there were.
@@ -312,6 +329,7 @@ impl HeyloyaltyTwin {
         self.shared.lock().faults.scripted.iter().cloned().collect()
     }
 
+    /// Replaces the seeded faults and forgets which requests came before.
     pub fn seed_faults(&self, seeded: SeededFaults) {
         self.shared.lock().faults.seed(seeded);
     }
@@ -321,6 +339,7 @@ impl HeyloyaltyTwin {
         self.shared.lock().faults.clear();
     }
 
+    /// The configured webhooks of all lists, by ascending id.
     pub fn webhooks(&self) -> Vec<Webhook> {
         self.shared.lock().hooks.configured.values().cloned().collect()
     }

@@ -18,11 +18,17 @@ use super::values;
 /// An accepted import before its time; `rows` counts data rows.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ImportView {
+    /// Chosen by the twin; the API does not answer it.
     pub id: u64,
+    /// The list it goes to.
     pub list_id: u64,
+    /// When it was accepted, on the twin's clock.
     pub accepted_at: Timestamp,
+    /// When it is applied: `Switches::import_delay_seconds` after `accepted_at`.
     pub due_at: Timestamp,
+    /// Data rows, bad ones included.
     pub rows: usize,
+    /// Where the bad rows are mailed to, if anywhere.
     pub send_errors_to: Option<String>,
     /// Absent means yes: the harmful reading.
     pub trigger_autoresponder: bool,
@@ -48,13 +54,13 @@ struct Row {
 }
 
 impl PendingImport {
-    pub fn view(&self) -> ImportView {
+    pub(super) fn view(&self) -> ImportView {
         self.view.clone()
     }
 }
 
 impl State {
-    pub fn apply_imports_due(&mut self, now: Timestamp) {
+    pub(super) fn apply_imports_due(&mut self, now: Timestamp) {
         let due = self.imports.iter().any(|import| import.view.due_at <= now);
         if due {
             let (due, later) =
@@ -65,7 +71,7 @@ impl State {
     }
 
     /// All that are pending, whatever the clock says. Answers how many.
-    pub fn apply_imports_now(&mut self) -> usize {
+    pub(super) fn apply_imports_now(&mut self) -> usize {
         let all = std::mem::take(&mut self.imports);
         let count = all.len();
         self.apply_imports(all);
@@ -93,7 +99,7 @@ impl State {
         }
     }
 
-    pub fn accept_import(&mut self, list: u64, payload: &Payload) -> Result<Reply, Reply> {
+    pub(super) fn accept_import(&mut self, list: u64, payload: &Payload) -> Result<Reply, Reply> {
         let Some(mut on) = self.on_list(list) else {
             return Err(Reply::not_found(&self.switches));
         };

@@ -15,7 +15,7 @@ use super::state::{Ids, OnList, State};
 use super::switches::{PatchListStatus, Switches};
 
 impl State {
-    pub fn lists_reply(&self, payload: &Payload) -> Result<Reply, Reply> {
+    pub(super) fn lists_reply(&self, payload: &Payload) -> Result<Reply, Reply> {
         if self.lists.is_empty() {
             return Err(Reply::list_not_found(&self.switches));
         }
@@ -34,7 +34,7 @@ impl State {
         Ok(Reply::json(200, &shown.collect::<Vec<_>>()))
     }
 
-    pub fn create_list(&mut self, payload: &Payload) -> Result<Reply, Reply> {
+    pub(super) fn create_list(&mut self, payload: &Payload) -> Result<Reply, Reply> {
         let whole = WholeList::read(&payload.params)?;
         let id = self.ids.list();
         let mut list = empty_list(id, self.now);
@@ -43,7 +43,7 @@ impl State {
         Ok(Reply::json(201, &json!({ "id": render::id(id, &self.switches) })))
     }
 
-    pub fn delete_list(&mut self, id: u64) -> Result<Reply, Reply> {
+    pub(super) fn delete_list(&mut self, id: u64) -> Result<Reply, Reply> {
         match self.lists.remove(&id) {
             Some(_) => Ok(Reply::empty(204)),
             None => Err(Reply::list_not_found(&self.switches)),
@@ -51,7 +51,7 @@ impl State {
     }
 
     /// `None` when the id is taken.
-    pub fn seed_list(&mut self, seed: &SeedList) -> Option<u64> {
+    pub(super) fn seed_list(&mut self, seed: &SeedList) -> Option<u64> {
         let id = match seed.id {
             Some(id) if self.lists.contains_key(&id) => return None,
             Some(id) => id,
@@ -88,12 +88,12 @@ fn empty_list(id: u64, created_at: Timestamp) -> List {
 }
 
 impl OnList<'_> {
-    pub fn read_list(&self) -> Reply {
+    pub(super) fn read_list(&self) -> Reply {
         Reply::json(200, &render::list(self.list, self.switches))
     }
 
     /// `PUT /v1/lists/:id`: the fields not sent are deleted, with the members' values.
-    pub fn put_list(&mut self, payload: &Payload) -> Result<Reply, Reply> {
+    pub(super) fn put_list(&mut self, payload: &Payload) -> Result<Reply, Reply> {
         let whole = WholeList::read(&payload.params)?;
         let kept = whole.apply(self.list, self.ids, self.switches)?;
         let lost: Vec<u64> = self.list.fields.keys().copied().filter(|id| !kept.contains(id)).collect();
@@ -104,7 +104,7 @@ impl OnList<'_> {
     }
 
     /// `PATCH /v2/lists/:id`: touches only what is named.
-    pub fn patch_list(&mut self, payload: &Payload) -> Result<Reply, Reply> {
+    pub(super) fn patch_list(&mut self, payload: &Payload) -> Result<Reply, Reply> {
         let params = &payload.params;
         let name = params.get("name").map(name_of).transpose()?;
         let duplicates = params.get("duplicates").map(rule_of).transpose()?;

@@ -23,7 +23,7 @@ pub(super) enum Unsent {
 const CONTROL: &[&str] = &["skipOptIn", "obscureMemberData"];
 
 impl OnList<'_> {
-    pub fn create(&mut self, payload: &Payload) -> Result<Reply, Reply> {
+    pub(super) fn create(&mut self, payload: &Payload) -> Result<Reply, Reply> {
         let values = self.values(&payload.params)?;
         self.check(&values, None)?;
         let standing = self.entry_standing(&payload.params);
@@ -35,12 +35,12 @@ impl OnList<'_> {
         Ok(Reply::json(201, &json!({ "id": self.id_of(seat) })))
     }
 
-    pub fn read(&mut self, id: &str) -> Result<Reply, Reply> {
+    pub(super) fn read(&mut self, id: &str) -> Result<Reply, Reply> {
         let seat = self.seat(id)?;
         Ok(self.member_reply(seat))
     }
 
-    pub fn write(&mut self, id: &str, payload: &Payload, unsent: Unsent) -> Result<Reply, Reply> {
+    pub(super) fn write(&mut self, id: &str, payload: &Payload, unsent: Unsent) -> Result<Reply, Reply> {
         let seat = self.seat(id)?;
         let values = self.values(&payload.params)?;
         self.check_update(seat, &values, unsent)?;
@@ -57,7 +57,7 @@ impl OnList<'_> {
         })
     }
 
-    pub fn delete(&mut self, id: &str, payload: &Payload) -> Result<Reply, Reply> {
+    pub(super) fn delete(&mut self, id: &str, payload: &Payload) -> Result<Reply, Reply> {
         let seat = self.seat(id)?;
         self.counters.member_deleted += 1;
         if truthy(payload.params.get("obscureMemberData")) {
@@ -75,11 +75,11 @@ impl OnList<'_> {
             .ok_or_else(|| Reply::not_found(self.switches))
     }
 
-    pub fn standing(&self, seat: Seat) -> Option<Standing> {
+    pub(super) fn standing(&self, seat: Seat) -> Option<Standing> {
         self.list.roster.get(seat).map(|member| member.standing)
     }
 
-    pub fn id_of(&self, seat: Seat) -> String {
+    pub(super) fn id_of(&self, seat: Seat) -> String {
         let member = self.list.roster.get(seat);
         member.map(|member| member.id.to_string()).unwrap_or_default()
     }
@@ -91,12 +91,12 @@ impl OnList<'_> {
         }
     }
 
-    pub fn values(&mut self, body: &Params) -> Result<Values, Reply> {
+    pub(super) fn values(&mut self, body: &Params) -> Result<Values, Reply> {
         values::read_all(self.list, body, CONTROL, self.switches, self.counters)
     }
 
     /// The standing of a member created by a call with these parameters.
-    pub fn entry_standing(&self, params: &Params) -> Standing {
+    pub(super) fn entry_standing(&self, params: &Params) -> Standing {
         match self.list.opt_in {
             OptIn::Double if !truthy(params.get("skipOptIn")) => Standing::Temporary,
             OptIn::Single | OptIn::Double => Standing::Active,
@@ -104,7 +104,7 @@ impl OnList<'_> {
     }
 
     /// A PATCH that names neither email nor mobile needs neither.
-    pub fn check_update(&self, seat: Seat, sent: &Values, unsent: Unsent) -> Result<(), Reply> {
+    pub(super) fn check_update(&self, seat: Seat, sent: &Values, unsent: Unsent) -> Result<(), Reply> {
         let names_key = ["email", "mobile"]
             .into_iter()
             .filter_map(|name| self.list.fixed_id(name))
@@ -124,7 +124,7 @@ impl OnList<'_> {
     /// A member needs an email or a mobile, and must not be a duplicate of another active one
     /// where the list forbids that, unless it is one already. `whole` is the member as it would
     /// be, `changed` the member if it exists.
-    pub fn check(&self, whole: &Values, changed: Option<Seat>) -> Result<(), Reply> {
+    pub(super) fn check(&self, whole: &Values, changed: Option<Seat>) -> Result<(), Reply> {
         let rule = self.list.duplicates;
         let keys = [("email", rule.forbids_email()), ("mobile", rule.forbids_mobile())];
         let mut reachable = false;
@@ -155,7 +155,7 @@ impl OnList<'_> {
     }
 
     /// Creates on behalf of the API, which is counted.
-    pub fn create_member(&mut self, values: Values, standing: Standing) -> Seat {
+    pub(super) fn create_member(&mut self, values: Values, standing: Standing) -> Seat {
         self.counters.member_created += 1;
         if standing == Standing::Active && self.is_unsubscribed_person(&values) {
             self.counters.resubscribed += 1;
@@ -174,7 +174,7 @@ impl OnList<'_> {
         has(Standing::Unsubscribed) && !has(Standing::Active)
     }
 
-    pub fn add_member(&mut self, values: Values, standing: Standing) -> Seat {
+    pub(super) fn add_member(&mut self, values: Values, standing: Standing) -> Seat {
         let seat = self.insert_member(values, standing);
         if standing == Standing::Active {
             self.fire(Event::Subscribe, seat);
@@ -182,7 +182,7 @@ impl OnList<'_> {
         seat
     }
 
-    pub fn insert_member(&mut self, mut values: Values, standing: Standing) -> Seat {
+    pub(super) fn insert_member(&mut self, mut values: Values, standing: Standing) -> Seat {
         values.retain(|_, value| !value.is_empty());
         self.list.roster.insert(Member {
             id: self.ids.member(),
@@ -196,7 +196,7 @@ impl OnList<'_> {
     }
 
     /// Changes on behalf of the API: an unsubscribed member is re-activated, which is counted.
-    pub fn update_member(&mut self, seat: Seat, values: Values, unsent: Unsent) {
+    pub(super) fn update_member(&mut self, seat: Seat, values: Values, unsent: Unsent) {
         let Some(member) = self.list.roster.get(seat) else {
             return;
         };
@@ -224,7 +224,7 @@ impl OnList<'_> {
         self.fire(event, seat);
     }
 
-    pub fn delete_member(&mut self, seat: Seat) {
+    pub(super) fn delete_member(&mut self, seat: Seat) {
         let unsubscribes = self.switches.delete_mode == DeleteMode::UnsubscribeThenPurge;
         if unsubscribes && self.standing(seat) == Some(Standing::Active) {
             self.unsubscribe(seat);
@@ -233,7 +233,7 @@ impl OnList<'_> {
         }
     }
 
-    pub fn unsubscribe(&mut self, seat: Seat) {
+    pub(super) fn unsubscribe(&mut self, seat: Seat) {
         let now = self.now;
         self.list.roster.edit(seat, |member| {
             member.standing = Standing::Unsubscribed;
@@ -252,7 +252,7 @@ impl OnList<'_> {
         self.unsubscribe(seat);
     }
 
-    pub fn fire(&mut self, event: Event, seat: Seat) {
+    pub(super) fn fire(&mut self, event: Event, seat: Seat) {
         if let Some(member) = self.list.roster.get(seat) {
             self.hooks.fire(event, self.list, member, self.switches, self.now);
         }
@@ -261,7 +261,7 @@ impl OnList<'_> {
 
 impl State {
     /// `DELETE /v2/lists/members/byfield`; the unsubscribed match too, so a second call purges.
-    pub fn delete_by_field(&mut self, payload: &Payload) -> Result<Reply, Reply> {
+    pub(super) fn delete_by_field(&mut self, payload: &Payload) -> Result<Reply, Reply> {
         let params = &payload.params;
         let name = params.get("field").and_then(text_of);
         let value = params.get("value").and_then(text_of);

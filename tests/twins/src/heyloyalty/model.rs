@@ -9,22 +9,31 @@ use uuid::Uuid;
 
 use super::roster::Roster;
 
+/// Who made a field.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum FieldKind {
     /// One of the twelve of vendor file 3.3; name, label and format cannot be altered.
     Fixed,
+    /// Made by the account.
     Custom,
 }
 
+/// What a field holds (vendor file 3.3).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Format {
+    /// Text of any kind.
     Text,
+    /// A whole number, negative ones included.
     Number,
+    /// A day, or a day and a time to the second.
     Date,
+    /// Yes or no.
     Boolean,
+    /// One of the field's options.
     Choice,
+    /// Any number of the field's options.
     Multi,
     /// Choice-like list of stores; cannot be created through the API.
     Shop,
@@ -71,13 +80,20 @@ impl Format {
 /// A field of a list (vendor file 3.2).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Field {
+    /// The vendor's id of the field.
     pub id: u64,
+    /// Fixed or custom.
     #[serde(rename = "type")]
     pub kind: FieldKind,
+    /// The vendor's number for the fixed field or the format; most are made up.
     pub type_id: u64,
+    /// What it holds.
     pub format: Format,
+    /// The key of its values in requests.
     pub name: String,
+    /// The name that people see.
     pub label: String,
+    /// Kept and shown, never used.
     pub fallback: String,
     /// Option id → label; empty unless the format is a choice.
     pub options: BTreeMap<u64, String>,
@@ -87,7 +103,9 @@ pub struct Field {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(untagged)]
 pub enum FieldValue {
+    /// A single value; `""` is empty.
     One(String),
+    /// The ids of the chosen options; `[]` is empty.
     Many(Vec<String>),
 }
 
@@ -96,6 +114,7 @@ impl FieldValue {
         Self::One(String::new())
     }
 
+    /// Whether it holds nothing.
     pub fn is_empty(&self) -> bool {
         match self {
             Self::One(text) => text.is_empty(),
@@ -126,11 +145,13 @@ pub(super) type Values = BTreeMap<u64, FieldValue>;
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Duplicates {
+    /// Several members may share an email, a mobile or both.
     Allow,
     /// Several members may share an email, none a mobile.
     AllowEmail,
     /// Several members may share a mobile, none an email.
     AllowMobile,
+    /// No two members share an email or a mobile.
     #[default]
     Disallow,
 }
@@ -155,21 +176,26 @@ impl Duplicates {
     }
 }
 
+/// Whether a person must confirm that he joins.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum OptIn {
+    /// A created member is active at once.
     #[default]
     Single,
     /// A created member is temporary until the person confirms, unless `skipOptIn` is sent.
     Double,
 }
 
+/// Where a member stands on its list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Standing {
+    /// A subscriber.
     Active,
     /// Awaiting opt-in.
     Temporary,
+    /// Left or was removed, and is kept.
     Unsubscribed,
 }
 
@@ -177,9 +203,12 @@ pub enum Standing {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum EmailStatus {
+    /// Neither a complaint nor a hard bounce.
     #[default]
     Active,
+    /// The person complained of spam.
     Complaint,
+    /// Mail to the address bounces for good.
     HardBounce,
 }
 
@@ -220,16 +249,16 @@ pub(super) struct List {
 
 impl List {
     /// The field of that name; of several the one with the lowest id.
-    pub fn field(&self, name: &str) -> Option<&Field> {
+    pub(super) fn field(&self, name: &str) -> Option<&Field> {
         self.fields.values().find(|field| field.name == name)
     }
 
-    pub fn fixed_id(&self, name: &str) -> Option<u64> {
+    pub(super) fn fixed_id(&self, name: &str) -> Option<u64> {
         self.fields.values().find(|field| field.kind == FieldKind::Fixed && field.name == name).map(|field| field.id)
     }
 
     /// To be called after fields came or went: the roster indexes two of them.
-    pub fn reindex(&mut self) {
+    pub(super) fn reindex(&mut self) {
         let mut names = BTreeSet::new();
         let fields = self.fields.values();
         let seconds = fields.filter(|field| !names.insert(&field.name));
@@ -238,19 +267,19 @@ impl List {
         self.roster.index_by(email, mobile);
     }
 
-    pub fn remove_field(&mut self, id: u64) {
+    pub(super) fn remove_field(&mut self, id: u64) {
         if self.fields.remove(&id).is_some() {
             self.roster.remove_values(id);
             self.reindex();
         }
     }
 
-    pub fn active_members(&self) -> usize {
+    pub(super) fn active_members(&self) -> usize {
         let active = |member: &&Member| member.standing == Standing::Active;
         self.roster.iter().map(|(_, m)| m).filter(active).count()
     }
 
-    pub fn view(&self) -> ListView {
+    pub(super) fn view(&self) -> ListView {
         ListView {
             id: self.id,
             name: self.name.clone(),
@@ -262,7 +291,7 @@ impl List {
         }
     }
 
-    pub fn member_view(&self, member: &Member) -> MemberView {
+    pub(super) fn member_view(&self, member: &Member) -> MemberView {
         let named = |(id, value): (&u64, &FieldValue)| {
             let field = self.fields.get(id)?;
             Some((field.name.clone(), value.clone()))
@@ -283,11 +312,17 @@ impl List {
 /// A list as the side door shows it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ListView {
+    /// The id in the API's paths.
     pub id: u64,
+    /// The name that people see.
     pub name: String,
+    /// The vendor's id of the country; 1 for a seeded list.
     pub country_id: u64,
+    /// Which duplicates it allows.
     pub duplicates: Duplicates,
+    /// Whether members must confirm.
     pub opt_in: OptIn,
+    /// Members that are `Standing::Active`.
     pub active_members: usize,
     /// By ascending id; two may share a name under `PatchMatch::IdOnly`.
     pub fields: Vec<Field>,
@@ -305,10 +340,15 @@ impl ListView {
 pub struct MemberView {
     /// Lowercase GUID.
     pub id: String,
+    /// Where it stands on its list.
     pub standing: Standing,
+    /// Whether mail to it is suppressed.
     pub email_status: EmailStatus,
+    /// On the twin's clock.
     pub created_at: Timestamp,
+    /// When the member was last written, on the twin's clock.
     pub updated_at: Timestamp,
+    /// On the twin's clock; absent unless unsubscribed.
     pub unsubscribed_at: Option<Timestamp>,
     /// By field name; empty fields are absent.
     pub fields: BTreeMap<String, FieldValue>,
@@ -327,9 +367,13 @@ impl MemberView {
 pub struct SeedList {
     /// Chosen by the twin when absent.
     pub id: Option<u64>,
+    /// The name that people see.
     pub name: String,
+    /// Which duplicates it allows.
     pub duplicates: Duplicates,
+    /// Whether members must confirm.
     pub opt_in: OptIn,
+    /// Custom fields, in the order of their ids.
     pub fields: Vec<SeedField>,
 }
 
@@ -337,8 +381,11 @@ pub struct SeedList {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SeedField {
+    /// The key of its values in requests.
     pub name: String,
+    /// The name that people see.
     pub label: String,
+    /// What it holds.
     pub format: Format,
     /// Labels of the options; the twin gives the ids.
     #[serde(default)]
@@ -346,10 +393,12 @@ pub struct SeedField {
 }
 
 impl SeedField {
+    /// A field without options.
     pub fn new(name: &str, label: &str, format: Format) -> Self {
         Self { name: name.to_owned(), label: label.to_owned(), format, options: Vec::new() }
     }
 
+    /// With these options in the place of any before.
     #[must_use]
     pub fn with_options(mut self, labels: &[&str]) -> Self {
         self.options = labels.iter().map(|&label| label.to_owned()).collect();
@@ -357,16 +406,20 @@ impl SeedField {
     }
 }
 
+/// How a seeded member stands.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum SeedStanding {
+    /// A subscriber.
     #[default]
     Active,
+    /// Unsubscribed at the time of seeding.
     Unsubscribed,
     /// Active, `status.email` is `complaint`.
     Complaint,
     /// Active, `status.email` is `hard_bounce`.
     HardBounce,
+    /// Awaiting opt-in.
     Temporary,
 }
 
@@ -374,21 +427,26 @@ pub enum SeedStanding {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct SeedMember {
+    /// The value of the fixed field `email`.
     pub email: String,
+    /// How it stands.
     pub standing: SeedStanding,
     /// By field name, values as the API takes them.
     pub fields: BTreeMap<String, Value>,
 }
 
 impl SeedMember {
+    /// A subscriber without other fields.
     pub fn active(email: &str) -> Self {
         Self::with_standing(email, SeedStanding::Active)
     }
 
+    /// A member of that standing without other fields.
     pub fn with_standing(email: &str, standing: SeedStanding) -> Self {
         Self { email: email.to_owned(), standing, fields: BTreeMap::new() }
     }
 
+    /// Adds a value, as the API takes it, for the field of that name.
     #[must_use]
     pub fn field(mut self, name: &str, value: impl Into<Value>) -> Self {
         self.fields.insert(name.to_owned(), value.into());

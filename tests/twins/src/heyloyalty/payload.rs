@@ -26,7 +26,7 @@ pub(super) struct Payload {
 
 impl Payload {
     /// `Err` is the sentence for a 400. Body parameters win over the query string's.
-    pub async fn read(query: &str, content_type: &str, body: &Bytes) -> Result<Self, String> {
+    pub(super) async fn read(query: &str, content_type: &str, body: &Bytes) -> Result<Self, String> {
         let mut payload = Self { encoding: Encoding::None, params: Params::new(), files: HashMap::new() };
         payload.add_form(query.as_bytes());
         if !body.is_empty() {

@@ -88,11 +88,11 @@ struct Status<'a> {
 }
 
 impl<'a> MemberJson<'a> {
-    pub fn nested(list: &'a List, member: &'a Member, switches: &'a Switches) -> Self {
+    pub(super) fn nested(list: &'a List, member: &'a Member, switches: &'a Switches) -> Self {
         Self { list, member, switches, flat: false }
     }
 
-    pub fn flat(list: &'a List, member: &'a Member, switches: &'a Switches) -> Self {
+    pub(super) fn flat(list: &'a List, member: &'a Member, switches: &'a Switches) -> Self {
         Self { flat: true, ..Self::nested(list, member, switches) }
     }
 

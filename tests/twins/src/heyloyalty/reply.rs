@@ -16,42 +16,42 @@ pub(super) struct Reply {
 }
 
 impl Reply {
-    pub fn empty(status: u16) -> Self {
+    pub(super) fn empty(status: u16) -> Self {
         Self::text(status, JSON, String::new())
     }
 
-    pub fn json(status: u16, body: &impl Serialize) -> Self {
+    pub(super) fn json(status: u16, body: &impl Serialize) -> Self {
         match serde_json::to_string(body) {
             Ok(body) => Self::text(status, JSON, body),
             Err(error) => Self::text(500, JSON, json!({"error": error.to_string()}).to_string()),
         }
     }
 
-    pub fn html(status: u16, title: &str) -> Self {
+    pub(super) fn html(status: u16, title: &str) -> Self {
         let body = format!("<html><head><title>{title}</title></head><body>{title}</body></html>");
         Self::text(status, "text/html", body)
     }
 
     /// A validation error.
-    pub fn refused(message: impl Into<String>) -> Self {
+    pub(super) fn refused(message: impl Into<String>) -> Self {
         Self::error(400, message)
     }
 
-    pub fn error(status: u16, message: impl Into<String>) -> Self {
+    pub(super) fn error(status: u16, message: impl Into<String>) -> Self {
         Self::json(status, &json!({ "error": message.into() }))
     }
 
     /// An error in the form `{"message": …, "code": …}`.
-    pub fn coded(status: u16, message: &str, switches: &Switches) -> Self {
+    pub(super) fn coded(status: u16, message: &str, switches: &Switches) -> Self {
         let code = if switches.code_as_string { Value::from(status.to_string()) } else { Value::from(status) };
         Self::json(status, &json!({ "message": message, "code": code }))
     }
 
-    pub fn not_found(switches: &Switches) -> Self {
+    pub(super) fn not_found(switches: &Switches) -> Self {
         Self::coded(404, "Not Found", switches)
     }
 
-    pub fn list_not_found(switches: &Switches) -> Self {
+    pub(super) fn list_not_found(switches: &Switches) -> Self {
         Self::coded(404, "List not found", switches)
     }
 

@@ -57,16 +57,16 @@ impl Index {
 }
 
 impl Roster {
-    pub fn iter(&self) -> impl DoubleEndedIterator<Item = (Seat, &Member)> {
+    pub(super) fn iter(&self) -> impl DoubleEndedIterator<Item = (Seat, &Member)> {
         self.seats.iter().map(|(seat, member)| (*seat, member))
     }
 
-    pub fn get(&self, seat: Seat) -> Option<&Member> {
+    pub(super) fn get(&self, seat: Seat) -> Option<&Member> {
         self.seats.get(&seat)
     }
 
     /// By the exact text of the id, which is lowercase.
-    pub fn seat_of(&self, id: &str) -> Option<Seat> {
+    pub(super) fn seat_of(&self, id: &str) -> Option<Seat> {
         let uuid: Uuid = id.parse().ok()?;
         if uuid.to_string() != id {
             return None;
@@ -75,12 +75,12 @@ impl Roster {
     }
 
     /// Members of any standing whose email differs at most in case.
-    pub fn with_email(&self, email: &str) -> Vec<Seat> {
+    pub(super) fn with_email(&self, email: &str) -> Vec<Seat> {
         self.email.find(email)
     }
 
     /// Members of any standing whose `field` has `value`, ignoring case.
-    pub fn with_value(&self, field: u64, value: &str) -> Vec<Seat> {
+    pub(super) fn with_value(&self, field: u64, value: &str) -> Vec<Seat> {
         if self.email.field == Some(field) {
             return self.email.find(value);
         }
@@ -95,7 +95,7 @@ impl Roster {
         self.iter().filter_map(|(seat, member)| has(member).then_some(seat)).collect()
     }
 
-    pub fn insert(&mut self, member: Member) -> Seat {
+    pub(super) fn insert(&mut self, member: Member) -> Seat {
         let seat = self.next;
         self.next += 1;
         self.by_id.insert(member.id, seat);
@@ -105,7 +105,7 @@ impl Roster {
         seat
     }
 
-    pub fn edit(&mut self, seat: Seat, change: impl FnOnce(&mut Member)) {
+    pub(super) fn edit(&mut self, seat: Seat, change: impl FnOnce(&mut Member)) {
         let Some(member) = self.seats.get_mut(&seat) else {
             return;
         };
@@ -116,7 +116,7 @@ impl Roster {
         self.mobile.add(seat, member);
     }
 
-    pub fn remove(&mut self, seat: Seat) {
+    pub(super) fn remove(&mut self, seat: Seat) {
         let Some(member) = self.seats.remove(&seat) else {
             return;
         };
@@ -126,14 +126,14 @@ impl Roster {
     }
 
     /// Forgets every member's value of a field.
-    pub fn remove_values(&mut self, field: u64) {
+    pub(super) fn remove_values(&mut self, field: u64) {
         for member in self.seats.values_mut() {
             member.values.remove(&field);
         }
     }
 
     /// Names the fields that hold email and mobile; rebuilds what changed.
-    pub fn index_by(&mut self, email: Option<u64>, mobile: Option<u64>) {
+    pub(super) fn index_by(&mut self, email: Option<u64>, mobile: Option<u64>) {
         for (index, field) in [(&mut self.email, email), (&mut self.mobile, mobile)] {
             if index.field == field {
                 continue;

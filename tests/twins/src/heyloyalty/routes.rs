@@ -29,24 +29,43 @@ pub(super) enum Route {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RouteKind {
+    /// `GET /v1/lists`
     Lists,
+    /// `POST /v1/lists`
     ListCreate,
+    /// `GET /v1/lists/:id`
     ListRead,
+    /// `PUT /v1/lists/:id`
     ListPut,
+    /// `DELETE /v1/lists/:id`
     ListDelete,
+    /// `PATCH /v2/lists/:id`
     ListPatchV2,
+    /// `GET /v1/lists/:id/members`
     Members,
+    /// `POST /v1/lists/:id/members`
     MemberCreate,
+    /// `GET /v1/lists/:id/members/:mid`
     MemberRead,
+    /// `PUT /v1/lists/:id/members/:mid`
     MemberPut,
+    /// `PATCH /v1/lists/:id/members/:mid`
     MemberPatch,
+    /// `DELETE /v1/lists/:id/members/:mid`
     MemberDelete,
+    /// `DELETE /v2/lists/members/byfield`
     MembersDeleteByField,
+    /// `POST /v1/lists/:id/members/upsert`
     Upsert,
+    /// `POST /v1/lists/:id/import`
     Import,
+    /// `GET /v1/lists/:id/webhooks`
     Webhooks,
+    /// `POST /v1/lists/:id/webhooks`
     WebhookCreate,
+    /// `PUT /v1/lists/:id/webhooks/:wid`
     WebhookPut,
+    /// `DELETE /v1/lists/:id/webhooks/:wid`
     WebhookDelete,
 }
 
@@ -86,7 +105,7 @@ impl RouteKind {
 }
 
 impl Route {
-    pub fn parse(method: &str, path: &str) -> Option<Self> {
+    pub(super) fn parse(method: &str, path: &str) -> Option<Self> {
         let (bare, slash) = match path.strip_suffix('/') {
             Some(bare) => (bare, true),
             None => (path, false),
@@ -139,7 +158,7 @@ impl Route {
         }
     }
 
-    pub fn kind(&self) -> RouteKind {
+    pub(super) fn kind(&self) -> RouteKind {
         match self {
             Self::Lists => RouteKind::Lists,
             Self::ListCreate => RouteKind::ListCreate,

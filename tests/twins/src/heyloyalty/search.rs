@@ -63,7 +63,7 @@ enum Op {
 }
 
 impl OnList<'_> {
-    pub fn search(&mut self, payload: &Payload) -> Result<Reply, Reply> {
+    pub(super) fn search(&mut self, payload: &Payload) -> Result<Reply, Reply> {
         let params = &payload.params;
         let page = positive(params, "page", 1)?;
         let perpage = self.perpage(params)?;
@@ -254,7 +254,7 @@ impl Condition {
         };
         let wanted = match wanted {
             Value::Array(wanted) => wanted.iter().map(text_of).collect::<Option<Vec<_>>>(),
-            _ => None,
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Object(_) => None,
         };
         let Some(mut wanted) = wanted else {
             return Err(format!("filter[{}] needs a list of values", field.name));

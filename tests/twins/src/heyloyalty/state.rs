@@ -24,12 +24,12 @@ pub(super) struct Shared {
 }
 
 impl Shared {
-    pub fn new(state: State, clock: TwinClock) -> Self {
+    pub(super) fn new(state: State, clock: TwinClock) -> Self {
         Self { state: Mutex::new(state), clock }
     }
 
     /// The state as of now: imports whose time has come are applied first.
-    pub fn lock(&self) -> MutexGuard<'_, State> {
+    pub(super) fn lock(&self) -> MutexGuard<'_, State> {
         // Before locking: a given clock is foreign code.
         let now = self.clock.now();
         let mut state = self.state.lock();
@@ -60,7 +60,7 @@ pub(super) struct State {
 }
 
 impl State {
-    pub fn new(seed: u64, switches: Switches, hooks: Webhooks) -> Self {
+    pub(super) fn new(seed: u64, switches: Switches, hooks: Webhooks) -> Self {
         Self {
             now: Timestamp::UNIX_EPOCH,
             accounts: BTreeMap::new(),
@@ -79,7 +79,7 @@ impl State {
     }
 
     /// One list with all that a write to it touches.
-    pub fn on_list(&mut self, list: u64) -> Option<OnList<'_>> {
+    pub(super) fn on_list(&mut self, list: u64) -> Option<OnList<'_>> {
         Some(OnList {
             list: self.lists.get_mut(&list)?,
             switches: &self.switches,
@@ -101,6 +101,7 @@ pub(super) struct OnList<'a> {
     pub now: Timestamp,
 }
 
+/// What a mail is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum MailKind {
@@ -113,9 +114,13 @@ pub enum MailKind {
 /// A mail that the vendor would have sent.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Mail {
+    /// The address it goes to.
     pub to: String,
+    /// What it is about.
     pub kind: MailKind,
+    /// The list of the import or the webhook.
     pub list_id: u64,
+    /// On the twin's clock.
     pub sent_at: Timestamp,
     /// One per bad row or failure.
     pub lines: Vec<String>,
@@ -144,27 +149,27 @@ impl Ids {
         }
     }
 
-    pub fn member(&mut self) -> Uuid {
+    pub(super) fn member(&mut self) -> Uuid {
         uuid::Builder::from_random_bytes(self.random.random()).into_uuid()
     }
 
-    pub fn list(&mut self) -> u64 {
+    pub(super) fn list(&mut self) -> u64 {
         take(&mut self.list)
     }
 
-    pub fn field(&mut self) -> u64 {
+    pub(super) fn field(&mut self) -> u64 {
         take(&mut self.field)
     }
 
-    pub fn option(&mut self) -> u64 {
+    pub(super) fn option(&mut self) -> u64 {
         take(&mut self.option)
     }
 
-    pub fn webhook(&mut self) -> u64 {
+    pub(super) fn webhook(&mut self) -> u64 {
         take(&mut self.webhook)
     }
 
-    pub fn import(&mut self) -> u64 {
+    pub(super) fn import(&mut self) -> u64 {
         take(&mut self.import)
     }
 }

@@ -45,6 +45,7 @@ pub struct Switches {
     pub text_over_255: LongText,
     /// What happens to a field name the list does not have.
     pub unknown_field: UnknownField,
+    /// What a DELETE of an active member does.
     pub delete_mode: DeleteMode,
     /// Whether an upsert empties the fields that were not sent.
     pub upsert_mode: UpsertMode,
@@ -93,13 +94,17 @@ impl Default for Switches {
     }
 }
 
+/// Whether a 429 says when to come back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RetryAfterHeader {
+    /// `Retry-After` is sent.
     With,
+    /// No header.
     Without,
 }
 
+/// What finds a field to be patched.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum PatchMatch {
@@ -109,6 +114,7 @@ pub enum PatchMatch {
     IdOnly,
 }
 
+/// Answer of a PATCH of a list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum PatchListStatus {
@@ -118,13 +124,17 @@ pub enum PatchListStatus {
     OkWithList,
 }
 
+/// What too large a `perpage` does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum PerpageOver {
+    /// 5,000 are shown.
     Clamp,
+    /// 400.
     Refuse,
 }
 
+/// Shape of members in a search.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum MemberShape {
@@ -134,6 +144,7 @@ pub enum MemberShape {
     Flat,
 }
 
+/// Answer to a written member.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum WriteStatus {
@@ -147,28 +158,37 @@ pub enum WriteStatus {
     Created,
 }
 
+/// What too long a text does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum LongText {
+    /// 400; in an import a bad row.
     Refuse,
+    /// The first 255 characters are kept.
     Cut,
 }
 
+/// What an unknown field name does; `Counters::unknown_fields` counts it either way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum UnknownField {
+    /// It is ignored.
     IgnoreAndCount,
+    /// 400.
     Refuse,
 }
 
+/// What a DELETE of a member does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum DeleteMode {
     /// The first DELETE unsubscribes, the second purges.
     UnsubscribeThenPurge,
+    /// Each DELETE purges, unless it asks for `obscureMemberData`.
     Purge,
 }
 
+/// What an upsert does to an existing member.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum UpsertMode {

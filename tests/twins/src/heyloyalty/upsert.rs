@@ -11,7 +11,7 @@ use super::state::OnList;
 use super::switches::UpsertMode;
 
 impl OnList<'_> {
-    pub fn upsert(&mut self, payload: &Payload) -> Result<Reply, Reply> {
+    pub(super) fn upsert(&mut self, payload: &Payload) -> Result<Reply, Reply> {
         if payload.encoding != Encoding::Json {
             return Err(Reply::refused("Upsert takes JSON only"));
         }

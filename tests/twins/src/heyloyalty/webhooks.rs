@@ -48,6 +48,7 @@ impl Event {
 const TRIGGERS: [&str; 8] =
     ["subscribe", "update", "unsubscribe", "spamComplaint", "click", "open", "hardbounce", "sent"];
 
+/// Shape of a payload.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum PayloadFormat {
@@ -61,7 +62,9 @@ pub enum PayloadFormat {
 /// HTTP Basic of a webhook's target.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BasicAuth {
+    /// User name.
     pub user: String,
+    /// Password, in the clear.
     pub password: String,
 }
 
@@ -69,30 +72,39 @@ pub struct BasicAuth {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct WebhookSetup {
+    /// Shape of its payloads.
     pub format: PayloadFormat,
+    /// Credentials sent with each delivery, if any.
     pub basic_auth: Option<BasicAuth>,
 }
 
 /// A configured webhook.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Webhook {
+    /// The id in the API's paths.
     pub id: u64,
+    /// The list whose events fire it.
     pub list_id: u64,
+    /// Where payloads are posted.
     pub url: String,
+    /// Where failed deliveries are mailed to.
     pub contact_email: String,
     /// Trigger → whether it fires.
     pub triggers: BTreeMap<String, bool>,
+    /// What only the vendor's screens set.
     pub setup: WebhookSetup,
 }
 
 /// A delivery that ended, well or not.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WebhookDelivery {
+    /// The webhook it was for.
     pub webhook_id: u64,
     /// The payload's `type`.
     pub event: String,
     /// Tries made, 1 to 3; 0 when the URL cannot be called at all.
     pub tries: u32,
+    /// Whether a try was answered with a 2xx.
     pub delivered: bool,
 }
 
@@ -114,18 +126,18 @@ pub(super) struct Delivery {
 pub(super) type Deliveries = mpsc::UnboundedReceiver<Delivery>;
 
 impl Webhooks {
-    pub fn new() -> (Self, Deliveries) {
+    pub(super) fn new() -> (Self, Deliveries) {
         let (queue, deliveries) = mpsc::unbounded_channel();
         let hooks = Self { configured: BTreeMap::new(), deliveries: Vec::new(), queue, open: watch::Sender::new(0) };
         (hooks, deliveries)
     }
 
     /// How many deliveries have not ended.
-    pub fn open(&self) -> watch::Receiver<usize> {
+    pub(super) fn open(&self) -> watch::Receiver<usize> {
         self.open.subscribe()
     }
 
-    pub fn fire(&mut self, event: Event, list: &List, member: &Member, switches: &Switches, now: Timestamp) {
+    pub(super) fn fire(&mut self, event: Event, list: &List, member: &Member, switches: &Switches, now: Timestamp) {
         let hooks = self.configured.values();
         let wanted: Vec<Webhook> = hooks
             .filter(|hook| hook.list_id == list.id && hook.triggers.get(event.name()) == Some(&true))
@@ -138,7 +150,7 @@ impl Webhooks {
     }
 
     /// Whether the webhook exists.
-    pub fn test(&mut self, id: u64, now: Timestamp) -> bool {
+    pub(super) fn test(&mut self, id: u64, now: Timestamp) -> bool {
         let Some(hook) = self.configured.get(&id).cloned() else {
             return false;
         };
@@ -189,6 +201,7 @@ fn signature(member_id: &str, event: &str) -> String {
 /// Delivers one after the other, so a receiver sees events in their order.
 pub(super) async fn deliver_all(shared: Arc<Shared>, mut deliveries: Deliveries) {
     // Without a client every delivery fails, which the mailbox then shows.
+    #[expect(clippy::disallowed_methods, reason = "the vendor's side calls out here, not the project")]
     let client = reqwest::Client::builder().no_proxy().timeout(TIMEOUT).build().ok();
     while let Some(delivery) = deliveries.recv().await {
         let mut tries = 0;
@@ -236,27 +249,27 @@ fn is_callable(url: &str) -> bool {
 }
 
 impl OnList<'_> {
-    pub fn webhooks(&self) -> Reply {
+    pub(super) fn webhooks(&self) -> Reply {
         let here = self.hooks.configured.values().filter(|hook| hook.list_id == self.list.id);
         let shown = here.map(|hook| self.webhook_json(hook));
         Reply::json(200, &shown.collect::<Vec<_>>())
     }
 
-    pub fn create_webhook(&mut self, payload: &Payload) -> Result<Reply, Reply> {
+    pub(super) fn create_webhook(&mut self, payload: &Payload) -> Result<Reply, Reply> {
         let hook = self.read_webhook(&payload.params, None)?;
         let reply = Reply::json(201, &json!({ "id": render::id(hook.id, self.switches) }));
         self.hooks.configured.insert(hook.id, hook);
         Ok(reply)
     }
 
-    pub fn put_webhook(&mut self, id: u64, payload: &Payload) -> Result<Reply, Reply> {
+    pub(super) fn put_webhook(&mut self, id: u64, payload: &Payload) -> Result<Reply, Reply> {
         let old = self.webhook(id)?.clone();
         let hook = self.read_webhook(&payload.params, Some(old))?;
         self.hooks.configured.insert(id, hook);
         Ok(Reply::empty(204))
     }
 
-    pub fn delete_webhook(&mut self, id: u64) -> Result<Reply, Reply> {
+    pub(super) fn delete_webhook(&mut self, id: u64) -> Result<Reply, Reply> {
         self.webhook(id)?;
         self.hooks.configured.remove(&id);
         Ok(Reply::empty(204))

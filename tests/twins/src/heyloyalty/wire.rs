@@ -17,7 +17,7 @@ use tokio::net::{TcpListener, TcpStream};
 pub(super) struct ResetSwitch(Arc<AtomicBool>);
 
 impl ResetSwitch {
-    pub fn pull(&self) {
+    pub(super) fn pull(&self) {
         self.0.store(true, Ordering::Release);
     }
 

@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 use crate::support::{Bench, bench};
 
 /// The emails a search answers, in order, without `@example.com`.
+#[expect(clippy::unwrap_used, reason = "in a test that is how to fail")]
 async fn hits(bench: &Bench, query: &str) -> Vec<String> {
     let (status, body) = bench.call("GET", &bench.path(&format!("/members?{query}"))).await;
     assert_eq!(status, 200, "{query}: {body}");
@@ -12,6 +13,7 @@ async fn hits(bench: &Bench, query: &str) -> Vec<String> {
     members.map(|member| email(member).replace("@example.com", "")).collect()
 }
 
+#[expect(clippy::unwrap_used, reason = "in a test that is how to fail")]
 async fn three() -> Bench {
     let bench = bench().await;
     let food = bench.option("interests", "Food");

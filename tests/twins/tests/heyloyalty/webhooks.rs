@@ -13,6 +13,7 @@ use crate::support::{Bench, bench};
 type Received = Arc<Mutex<Vec<(HeaderMap, Value)>>>;
 
 /// A receiver that answers `status` and remembers what it got.
+#[expect(clippy::unwrap_used, reason = "in a test that is how to fail")]
 async fn receiver(status: StatusCode) -> (String, Received) {
     let received = Received::default();
     let receive = move |State(all): State<Received>, headers: HeaderMap, body: axum::Json<Value>| {
@@ -26,6 +27,7 @@ async fn receiver(status: StatusCode) -> (String, Received) {
     (url, received)
 }
 
+#[expect(clippy::unwrap_used, reason = "in a test that is how to fail")]
 async fn configured(bench: &Bench, url: &str) -> u64 {
     let body = json!({"url": url, "contact_email": "it@example.com",
         "webhookTriggers": {"subscribe": 1, "update": 1, "unsubscribe": 1}});
