@@ -1,3 +1,4 @@
 //! What the tests of several places share.
 
 pub mod port_suite;
+pub mod world;
