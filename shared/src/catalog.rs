@@ -10,8 +10,8 @@ use tokio::sync::Mutex;
 
 use crate::destination::{LinkedAttribute, LinkedAudience, Links};
 use crate::model::{
-    Activation, ActivationId, Attribute, AttributeId, Audience, AudienceId, Authorization, AuthorizationId, Path,
-    Source, SourceId,
+    Activation, ActivationId, Attribute, AttributeId, AttributeType, Audience, AudienceId, Authorization,
+    AuthorizationId, Path, Source, SourceId,
 };
 use crate::ports::{Catalog, Clock, Document, Kind, PortError, PortResult};
 
@@ -151,6 +151,8 @@ pub struct Snapshot {
     pub audiences: BTreeSet<(SourceId, AudienceId)>,
     /// Attributes known, by source.
     pub attributes: BTreeSet<(SourceId, AttributeId)>,
+    /// The types that the attributes' values look like; absent while only nulls came.
+    pub observed: BTreeMap<(SourceId, AttributeId), AttributeType>,
 }
 
 impl Snapshot {
@@ -168,6 +170,10 @@ impl Snapshot {
         snapshot.authorizations =
             values(list::<Authorization>(catalog).await?).into_iter().map(|one| (one.id.clone(), one)).collect();
         snapshot.audiences = audiences.into_iter().map(|one| (one.source, one.id)).collect();
+        snapshot.observed = attributes
+            .iter()
+            .filter_map(|one| Some(((one.source.clone(), one.id.clone()), one.observed_type?)))
+            .collect();
         snapshot.attributes = attributes.into_iter().map(|one| (one.source, one.id)).collect();
         Ok(snapshot)
     }

@@ -3,8 +3,15 @@
 
 pub mod catalog;
 pub mod control;
+pub mod delivery;
 pub mod destination;
 pub mod destinations;
+#[cfg(feature = "embedded")]
+pub mod embedded;
 pub mod http;
+pub mod ingest;
+pub mod installation;
 pub mod model;
 pub mod ports;
+pub mod sources;
+pub mod steps;

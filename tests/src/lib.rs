@@ -1,1 +1,3 @@
-//! Tests.
+//! What the tests of several places share.
+
+pub mod port_suite;

@@ -1,1 +1,104 @@
-//! Handler.
+//! The way in: `POST /v1/ingest/{source}` takes changes from sources, `POST /v1/signals/{activation}`
+//! takes vendors' own webhooks. An answer of success is given only once everything is stored and told.
+
+mod body;
+mod changes;
+mod problem;
+mod secrets;
+mod signals;
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use axum::Router;
+use axum::routing::post;
+use jiff::SignedDuration;
+use muster::catalog::CachedCatalog;
+use muster::destination::Destination;
+use muster::installation::installation_key;
+use muster::model::{InstallationKey, Provider};
+use muster::ports::{PortResult, Ports};
+use muster::steps::Steps;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use problem::Problem;
+use secrets::CachedSecrets;
+
+/// How old the copy of the catalog may be.
+pub const CATALOG_MAX_AGE: SignedDuration = SignedDuration::from_secs(5);
+
+/// Most requests of one source, or to one activation, at a time.
+pub const MAX_IN_FLIGHT: usize = 64;
+
+/// Finds the destination of a kind.
+pub type FindDestination = fn(&Provider) -> Option<&'static dyn Destination>;
+
+/// What the handlers share.
+pub struct Ingest {
+    ports: Ports,
+    catalog: CachedCatalog,
+    secrets: CachedSecrets,
+    key: InstallationKey,
+    steps: Arc<dyn Steps>,
+    destinations: FindDestination,
+    max_in_flight: usize,
+    in_flight: Mutex<BTreeMap<String, Arc<Semaphore>>>,
+}
+
+impl Ingest {
+    /// Over these ports; makes the installation's key where there is none yet.
+    ///
+    /// # Errors
+    /// Where the vault does not answer.
+    pub async fn open(ports: Ports, steps: Arc<dyn Steps>) -> PortResult<Self> {
+        let key = installation_key(ports.vault.as_ref()).await?;
+        Ok(Self {
+            catalog: CachedCatalog::new(Arc::clone(&ports.catalog), Arc::clone(&ports.clock), CATALOG_MAX_AGE),
+            secrets: CachedSecrets::new(Arc::clone(&ports.vault), Arc::clone(&ports.clock)),
+            key,
+            steps,
+            destinations: muster::destinations::find,
+            max_in_flight: MAX_IN_FLIGHT,
+            in_flight: Mutex::default(),
+            ports,
+        })
+    }
+
+    /// With a catalog copy shared with, or aged like, the rest of the program's.
+    #[must_use]
+    pub fn with_catalog_max_age(mut self, max_age: SignedDuration) -> Self {
+        self.catalog = CachedCatalog::new(Arc::clone(&self.ports.catalog), Arc::clone(&self.ports.clock), max_age);
+        self
+    }
+
+    /// With other destinations than the registry's.
+    #[must_use]
+    pub fn with_destinations(mut self, destinations: FindDestination) -> Self {
+        self.destinations = destinations;
+        self
+    }
+
+    /// With another limit than [`MAX_IN_FLIGHT`].
+    #[must_use]
+    pub fn with_max_in_flight(mut self, limit: usize) -> Self {
+        self.max_in_flight = limit;
+        self
+    }
+
+    /// A place among the requests in flight for `whom`, which the catalog knows: so the map stays small.
+    fn admit(&self, whom: String) -> Result<OwnedSemaphorePermit, Problem> {
+        let mut in_flight = self.in_flight.lock().unwrap_or_else(PoisonError::into_inner);
+        let places = in_flight.entry(whom).or_insert_with(|| Arc::new(Semaphore::new(self.max_in_flight)));
+        Arc::clone(places).try_acquire_owned().map_err(|_| Problem::too_many_requests(self.max_in_flight))
+    }
+}
+
+/// The routes.
+pub fn router(app: Arc<Ingest>) -> Router {
+    Router::new()
+        .route("/v1/ingest/{source}", post(changes::take))
+        .route("/v1/signals/{activation}", post(signals::take))
+        .fallback(async || Problem::not_found("there is nothing here"))
+        .method_not_allowed_fallback(async || Problem::method_not_allowed())
+        .with_state(app)
+}

@@ -81,6 +81,7 @@ impl From<Activation> for ActivationView {
             retry_window_hours,
             status,
             why,
+            transitions: _,
             revision,
             layout,
             prepared,

@@ -274,7 +274,7 @@ impl Control {
                     if activation.live_audiences().next().is_none() && activation.attributes.is_empty() {
                         return Err(ControlError::conflict("link an audience or an attribute first"));
                     }
-                    activation.status = ActivationStatus::Backfilling;
+                    activation.set_status(ActivationStatus::Backfilling, None);
                     activation.activated_at = Some(now);
                     Ok(Some(Consequence::Resend))
                 }
@@ -300,8 +300,7 @@ impl Control {
         let (activation, _) = self
             .edit_activation(id, |activation| match activation.status {
                 ActivationStatus::Backfilling | ActivationStatus::Active | ActivationStatus::Failing => {
-                    activation.status = ActivationStatus::Paused;
-                    activation.why = None;
+                    activation.set_status(ActivationStatus::Paused, None);
                     Ok(Some(Consequence::Nothing))
                 }
                 ActivationStatus::Paused => Ok(None),
@@ -321,8 +320,7 @@ impl Control {
         let (activation, _) = self
             .edit_activation(id, |activation| match activation.status {
                 ActivationStatus::Paused | ActivationStatus::Failing => {
-                    activation.status = ActivationStatus::Active;
-                    activation.why = None;
+                    activation.set_status(ActivationStatus::Active, None);
                     Ok(Some(Consequence::Nothing))
                 }
                 // Again, since the job of the first try may never have been written.
@@ -358,7 +356,6 @@ impl Control {
                     consequence = links.fold(consequence, Consequence::and);
                 }
                 let was = std::mem::replace(&mut activation.status, ActivationStatus::Removed);
-                activation.why = None;
                 Ok((was != ActivationStatus::Removed || consequence != Consequence::Nothing).then_some(consequence))
             })
             .await?;
@@ -423,6 +420,7 @@ fn draft(new: NewActivation, now: Timestamp) -> ControlResult<Activation> {
         retry_window_hours: retry_window_hours.unwrap_or(DEFAULT_RETRY_WINDOW_HOURS),
         status: ActivationStatus::Draft,
         why: None,
+        transitions: 0,
         revision: 1,
         layout: 1,
         prepared: None,

@@ -168,8 +168,7 @@ impl Control {
                     if activation.status != ActivationStatus::Failing {
                         return Ok(None);
                     }
-                    activation.status = ActivationStatus::Active;
-                    activation.why = None;
+                    activation.set_status(ActivationStatus::Active, None);
                     Ok(Some(Consequence::Nothing))
                 })
                 .await?;

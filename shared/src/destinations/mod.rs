@@ -1,11 +1,13 @@
 //! The destinations, a line each.
 
+pub mod heyloyalty;
+
 use crate::destination::Destination;
 use crate::model::Provider;
 
 /// Every destination.
 pub fn all() -> Vec<&'static dyn Destination> {
-    vec![]
+    vec![&heyloyalty::Heyloyalty]
 }
 
 /// The destination of a kind.

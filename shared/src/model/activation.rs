@@ -53,6 +53,9 @@ pub struct Activation {
     /// Why it is failing.
     #[serde(default)]
     pub why: Option<Reason>,
+    /// Rises with every change of status: names each one, so that it is told once.
+    #[serde(default)]
+    pub transitions: u64,
     /// Rises with every edit that changes what a record holds; older receipts do not cover it.
     pub revision: u64,
     /// Rises with every edit that the vendor's side must be prepared for (a new link, a new label).
@@ -146,6 +149,13 @@ impl ActivationStatus {
 }
 
 impl Activation {
+    /// Goes over to a status; a reason belongs to failing alone.
+    pub fn set_status(&mut self, status: ActivationStatus, why: Option<Reason>) {
+        self.status = status;
+        self.why = why;
+        self.transitions += 1;
+    }
+
     /// Audiences that exist.
     pub fn live_audiences(&self) -> impl Iterator<Item = &AudienceId> {
         self.audiences.iter().filter(|link| link.state == LinkState::Live).map(|link| &link.audience)

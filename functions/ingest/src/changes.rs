@@ -1,0 +1,146 @@
+//! `POST /v1/ingest/{source}`: changes come in.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use axum::Json;
+use axum::body::Body;
+use axum::extract::{Path, State};
+use http::{HeaderMap, StatusCode};
+use jiff::Timestamp;
+use muster::ingest::accept;
+use muster::model::{Source, SourceId};
+use muster::ports::PortResult;
+use muster::sources::authentication::{Proven, Refusal, SourceSecrets, verify};
+use muster::sources::{
+    MAX_BODY_BYTES, MAX_CHANGES, MAX_UNPACKED_BYTES, OTHER_EVENTS, Parsed, Reading, Rejection, Unreadable, parse,
+    unpacked,
+};
+use serde::{Deserialize, Serialize};
+
+use crate::problem::Problem;
+use crate::{Ingest, body};
+
+/// Most names of unknown events counted apart for one source.
+const MAX_EVENT_NAMES: usize = 50;
+
+/// The answer of success.
+#[derive(Debug, Serialize)]
+pub(crate) struct Answer {
+    accepted: u64,
+    ignored: u64,
+    rejected: Vec<Rejection>,
+}
+
+/// Takes a request: who sends, is it them, what do they say, and only then is anything stored.
+pub(crate) async fn take(
+    State(app): State<Arc<Ingest>>,
+    Path(source): Path<String>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<(StatusCode, Json<Answer>), Problem> {
+    let now = app.ports.clock.now();
+    let source = find_source(&app, &source).await?;
+    let _place = app.admit(format!("source/{}", source.id))?;
+    let body = body::receive(&headers, body, MAX_BODY_BYTES).await?;
+    let proven = authenticate(&app, &source, &headers, &body, now).await?;
+    let form = body::form(&headers, &source.authentication)?;
+    let encoding = body::encoding(&headers)?;
+    let reading = Reading { source: &source, key: &app.key, now, stamped_at: proven.stamped_at.unwrap_or(now) };
+    let parsed = parse(&form, &mut unpacked(&body, encoding), &reading).map_err(unreadable)?;
+    drop(body);
+    store(&app, &source, parsed).await
+}
+
+async fn find_source(app: &Ingest, id: &str) -> Result<Source, Problem> {
+    let unknown = || Problem::not_found("no such source");
+    let id: SourceId = id.parse().map_err(|_| unknown())?;
+    app.catalog.snapshot().await?.sources.get(&id).cloned().ok_or_else(unknown)
+}
+
+async fn authenticate(
+    app: &Ingest,
+    source: &Source,
+    headers: &HeaderMap,
+    body: &[u8],
+    now: Timestamp,
+) -> Result<Proven, Problem> {
+    let name = format!("source/{}", source.id);
+    let judged = app.secrets.judge(&name, |secret| {
+        let secrets = secret.and_then(|secret| SourceSecrets::deserialize(&secret.0).ok());
+        verify(&source.authentication, &secrets.ok_or(Refusal::Unusable)?, headers, body, now)
+    });
+    match judged.await? {
+        Ok(proven) => Ok(proven),
+        Err(Refusal::Unusable) => Err(Problem::unusable_secret(&name)),
+        Err(refusal) => Err(Problem::unauthorized(&refusal)),
+    }
+}
+
+fn unreadable(error: Unreadable) -> Problem {
+    match error {
+        Unreadable::Syntax { .. } | Unreadable::Shape(_) | Unreadable::Packing => {
+            Problem::bad_request(error.to_string())
+        }
+        Unreadable::TooMany => Problem::too_large(&error.to_string(), MAX_CHANGES as u64, "changes"),
+        Unreadable::TooLong => Problem::too_large(&error.to_string(), MAX_UNPACKED_BYTES, "bytes"),
+    }
+}
+
+async fn store(app: &Ingest, source: &Source, parsed: Parsed) -> Result<(StatusCode, Json<Answer>), Problem> {
+    let ignored = parsed.ignored_count();
+    let Parsed { items, ignored: by_name, mut rejected } = parsed;
+    let accepted = if items.is_empty() {
+        0
+    } else {
+        let done = accept(&app.ports, &app.catalog, app.steps.as_ref(), source, items).await?;
+        rejected.extend(done.rejected);
+        rejected.sort_by_key(|one| one.index);
+        done.accepted
+    };
+    count_ignored(app, &source.id, by_name).await?;
+    if accepted == 0 && ignored == 0 && !rejected.is_empty() {
+        return Err(Problem::nothing_accepted(rejected));
+    }
+    Ok((StatusCode::ACCEPTED, Json(Answer { accepted, ignored, rejected })))
+}
+
+async fn count_ignored(app: &Ingest, source: &SourceId, by_name: BTreeMap<String, u64>) -> PortResult<()> {
+    if by_name.is_empty() {
+        return Ok(());
+    }
+    let prefix = format!("ignored/{source}/");
+    let known = app.ports.ledger.counters(&prefix).await?;
+    let known = known.keys().filter_map(|name| name.strip_prefix(&prefix)).map(str::to_owned).collect();
+    for (name, by) in within_names(known, by_name) {
+        app.ports.ledger.count(&format!("{prefix}{name}"), by).await?;
+    }
+    Ok(())
+}
+
+/// The counts under names of which there will never be more than [`MAX_EVENT_NAMES`] and one for the rest.
+fn within_names(mut known: BTreeSet<String>, by_name: BTreeMap<String, u64>) -> BTreeMap<String, u64> {
+    let mut counts = BTreeMap::new();
+    for (name, by) in by_name {
+        let fits = known.contains(&name) || known.len() < MAX_EVENT_NAMES;
+        let name = if fits { name } else { OTHER_EVENTS.to_owned() };
+        known.insert(name.clone());
+        *counts.entry(name).or_default() += by;
+    }
+    counts
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_unknown_events_are_bounded() {
+        let by_name = (0..200).map(|number| (format!("event-{number}"), 2)).collect();
+        let counts = within_names(BTreeSet::from(["clicked".to_owned()]), by_name);
+        assert_eq!(counts.len(), MAX_EVENT_NAMES);
+        assert_eq!(counts.values().sum::<u64>(), 400);
+        let again = within_names(counts.into_keys().collect(), BTreeMap::from([("opened".to_owned(), 1)]));
+        assert_eq!(again, BTreeMap::from([(OTHER_EVENTS.to_owned(), 1)]));
+    }
+}

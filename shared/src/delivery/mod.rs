@@ -1,0 +1,198 @@
+//! The delivery engine: brings destinations to the state of the rows, whatever is lost, doubled, late or
+//! killed on the way. It knows no vendor.
+//!
+//! One nudge: flight, strong read, send what is pending, settle on version and standing, clear the flight
+//! ([`run`]). What stays open is put in doubt by the [`sweep`]; whoever is pending without a message is
+//! found by a [`walk`].
+
+mod failing;
+mod landing;
+mod plan;
+mod prepare;
+mod retry;
+mod run;
+mod send;
+mod settle;
+mod signal;
+mod sweep;
+mod times;
+mod walk;
+
+#[cfg(test)]
+mod tests;
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use jiff::{SignedDuration, Timestamp};
+use rand::SeedableRng;
+use rand::rngs::StdRng;
+
+pub use plan::{Arrival, Plan, plan};
+pub use times::{InvalidTimes, Times};
+pub use walk::start_job;
+
+use crate::catalog::{CachedCatalog, Snapshot};
+use crate::destination::{Context, Destination, Links};
+use crate::http::{Account, Http, Session};
+use crate::model::{Activation, InstallationKey, Lane, Message, Nudge, PersonKey, Provider, QueueName};
+use crate::ports::{MAX_DELAY, Outgoing, PortError, PortResult, Ports, Rate, Secret};
+use crate::steps::Steps;
+
+/// Most people of one live message.
+pub const LIVE_NUDGE: usize = 200;
+
+/// What delivery works with.
+pub struct Engine {
+    /// The world.
+    pub ports: Ports,
+    /// The catalog as of a few seconds ago.
+    pub catalog: Arc<CachedCatalog>,
+    /// The way out.
+    pub http: Http,
+    /// For claims.
+    pub installation: InstallationKey,
+    /// How long things may take.
+    pub times: Times,
+    /// Who is told of each step.
+    pub steps: Arc<dyn Steps>,
+    /// Jitter.
+    pub dice: Dice,
+    /// The destinations there are.
+    pub destinations: Arc<dyn Destinations>,
+}
+
+/// Where destinations are found; the registry, or a test's own.
+pub trait Destinations: Send + Sync {
+    /// The destination of a kind.
+    fn find(&self, provider: &Provider) -> Option<&dyn Destination>;
+}
+
+/// The registry of [`crate::destinations`].
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Registry;
+
+impl Destinations for Registry {
+    fn find(&self, provider: &Provider) -> Option<&dyn Destination> {
+        crate::destinations::find(provider)
+    }
+}
+
+/// Randomness that a test can repeat.
+pub struct Dice(Mutex<StdRng>);
+
+impl Dice {
+    /// A sequence of its own.
+    pub fn seeded(seed: u64) -> Self {
+        Self(Mutex::new(StdRng::seed_from_u64(seed)))
+    }
+
+    /// Another sequence at every start.
+    pub fn fresh() -> Self {
+        Self(Mutex::new(StdRng::from_rng(&mut rand::rng())))
+    }
+
+    fn roll(&self, below: SignedDuration) -> SignedDuration {
+        use rand::RngExt;
+        let mut rng = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        below.mul_f64(rng.random::<f64>())
+    }
+}
+
+/// Everything about one activation that a run needs.
+struct Subject<'a> {
+    activation: &'a Activation,
+    links: Links,
+    destination: &'a dyn Destination,
+    credentials: Secret,
+    session: Session,
+}
+
+impl Subject<'_> {
+    fn context<'a>(&'a self, notes: &'a serde_json::Value, now: Timestamp) -> Context<'a> {
+        Context {
+            session: &self.session,
+            credentials: &self.credentials,
+            settings: &self.activation.settings,
+            notes,
+            links: &self.links,
+            now,
+        }
+    }
+
+    fn notes(&self) -> &serde_json::Value {
+        self.activation.prepared.as_ref().map_or(&serde_json::Value::Null, |prepared| &prepared.notes)
+    }
+}
+
+impl Engine {
+    fn now(&self) -> Timestamp {
+        self.ports.clock.now()
+    }
+
+    fn destination(&self, provider: &Provider) -> PortResult<&dyn Destination> {
+        self.destinations.find(provider).ok_or_else(|| PortError::Unreadable {
+            store: "catalog",
+            what: format!("activation of `{provider}`, which this program does not know"),
+        })
+    }
+
+    /// The session, credentials and links of an activation. Absent credentials are an empty secret, which
+    /// the destination refuses.
+    async fn subject<'a>(
+        &'a self,
+        snapshot: &Snapshot,
+        activation: &'a Activation,
+        links: Links,
+        deadline: Timestamp,
+    ) -> PortResult<Subject<'a>> {
+        let destination = self.destination(&activation.destination)?;
+        let spec = destination.spec();
+        let credentials = self.ports.vault.get(&format!("authorization/{}", activation.authorization)).await?;
+        let rate = snapshot
+            .authorizations
+            .get(&activation.authorization)
+            .and_then(|authorization| authorization.requests_per_second)
+            .map_or(spec.rate, |per_second| Rate { per_second, burst: per_second.max(1.0) });
+        let account = Account {
+            authorization: activation.authorization.clone(),
+            rate,
+            origins: spec.origins,
+            ledger: Arc::clone(&self.ports.ledger),
+            clock: Arc::clone(&self.ports.clock),
+        };
+        Ok(Subject {
+            activation,
+            links,
+            destination,
+            credentials: credentials.unwrap_or(Secret(serde_json::Value::Null)),
+            session: self.http.session(account, deadline),
+        })
+    }
+
+    async fn send_nudge(&self, provider: &Provider, nudge: Nudge, most: usize) -> PortResult<()> {
+        let now = self.now();
+        let delay = nudge.not_before.map_or(SignedDuration::ZERO, |time| time.duration_since(now));
+        let delay = delay.clamp(SignedDuration::ZERO, MAX_DELAY);
+        let messages = nudge
+            .people
+            .chunks(most)
+            .map(|people| {
+                let body = Message::Nudge(Nudge { people: people.to_vec(), ..nudge.clone() }).encode();
+                Outgoing { body, delay }
+            })
+            .collect::<Vec<_>>();
+        if messages.is_empty() {
+            return Ok(());
+        }
+        self.ports.queue.send(&QueueName::Destination(provider.clone(), nudge.lane), messages).await
+    }
+
+    async fn send_message(&self, queue: &QueueName, message: &Message, delay: SignedDuration) -> PortResult<()> {
+        let delay = delay.clamp(SignedDuration::ZERO, MAX_DELAY);
+        self.ports.queue.send(queue, vec![Outgoing { body: message.encode(), delay }]).await
+    }
+}
+
+fn plain_nudge(activation: &Activation, people: Vec<PersonKey>, lane: Lane) -> Nudge {
+    Nudge { activation: activation.id.clone(), people, lane, not_before: None, reopen: false, accepted_at: None }
+}

@@ -1,0 +1,129 @@
+//! What one record must be told, worked out from the row alone: who leaves under which former key, and
+//! what the current key shall show.
+
+use std::collections::BTreeMap;
+
+use crate::destination::{Shown, Shows};
+use crate::model::{Activation, GoneReason, Identifier, Membership, Path, Person, PersonKey, RecordId};
+
+/// The plan for one record.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Plan {
+    /// Whose.
+    pub person: PersonKey,
+    /// Which record.
+    pub record: RecordId,
+    /// Keys under which nobody of ours is any more, told before the arrival.
+    pub departures: Vec<Departure>,
+    /// What the current key shall show.
+    pub arrival: Arrival,
+}
+
+/// A key to leave.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Departure {
+    /// Which.
+    pub key: Identifier,
+    /// How.
+    pub how: Farewell,
+}
+
+/// How a key is left.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Farewell {
+    /// Outside every audience.
+    Leave,
+    /// Nothing of ours may remain.
+    Forget,
+}
+
+/// What the current key shall show.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Arrival {
+    /// This.
+    Show {
+        /// The key.
+        key: Identifier,
+        /// The whole of the record.
+        shown: Shown,
+    },
+    /// There is something to show and no usable key to show it under.
+    NoKey,
+    /// There is nobody to show.
+    Nobody,
+}
+
+/// Plans one record.
+pub fn plan(person: &Person, activation: &Activation, record: &RecordId) -> Plan {
+    let path = &activation.person_identifier;
+    let arrival = arrival(person, activation, record);
+    let current = match &arrival {
+        Arrival::Show { key, .. } => Some(key),
+        Arrival::NoKey | Arrival::Nobody => None,
+    };
+    let mut departures = departures(person, path);
+    departures.retain(|departure| Some(&departure.key) != current);
+    Plan { person: person.key, record: record.clone(), departures, arrival }
+}
+
+fn departures(person: &Person, path: &Path) -> Vec<Departure> {
+    let mut by_key: BTreeMap<Identifier, Farewell> = BTreeMap::new();
+    for former in person.former.iter().filter(|former| former.path == *path) {
+        by_key.entry(former.value.clone()).or_insert(Farewell::Leave);
+    }
+    if let Some(gone) = &person.gone {
+        let how = match gone.reason {
+            GoneReason::Merged { .. } => Farewell::Leave,
+            GoneReason::Erased => Farewell::Forget,
+        };
+        for (_, value) in gone.keys.iter().filter(|(kept, _)| kept == path) {
+            by_key.insert(value.clone(), how);
+        }
+    }
+    by_key.into_iter().map(|(key, how)| Departure { key, how }).collect()
+}
+
+fn arrival(person: &Person, activation: &Activation, record: &RecordId) -> Arrival {
+    let shown = shown(person, activation, record);
+    let nobody = person.gone.is_some() && !says_anything(&shown);
+    let unlinked = matches!(record, RecordId::Audience(audience) if !shown.audiences.contains_key(audience));
+    if nobody || unlinked {
+        return Arrival::Nobody;
+    }
+    match person.key_at(&activation.person_identifier) {
+        Some(key) => Arrival::Show { key, shown },
+        None => Arrival::NoKey,
+    }
+}
+
+fn says_anything(shown: &Shown) -> bool {
+    !shown.attributes.is_empty() || shown.audiences.values().any(|shows| *shows != Shows::Never)
+}
+
+fn shown(person: &Person, activation: &Activation, record: &RecordId) -> Shown {
+    let of_record = |audience: &&crate::model::AudienceId| match record {
+        RecordId::Person => true,
+        RecordId::Audience(only) => only == *audience,
+    };
+    let audiences = activation
+        .live_audiences()
+        .filter(of_record)
+        .map(|audience| {
+            let shows = match person.memberships.get(audience).map(|entry| &entry.value) {
+                Some(Membership::Inside { properties }) => Shows::Inside(properties.clone()),
+                Some(Membership::Left) => Shows::Left,
+                None => Shows::Never,
+            };
+            (audience.clone(), shows)
+        })
+        .collect();
+    let attributes = activation
+        .attributes
+        .iter()
+        .filter_map(|link| {
+            let entry = person.attributes.get(&link.attribute)?;
+            Some((link.attribute.clone(), entry.value.clone()))
+        })
+        .collect();
+    Shown { audiences, attributes }
+}

@@ -1,0 +1,87 @@
+//! Sending a set of items: in the vendor's batch size, a refused batch halved until the bad item stands
+//! alone, and every item with a verdict of its own at the end.
+
+use std::collections::VecDeque;
+
+use jiff::SignedDuration;
+
+use super::Subject;
+use crate::destination::{Applied, Context, Failure, Item, Mode, Verdict, Verdicts};
+use crate::model::Reason;
+
+/// Sends `items`. After a failure that stops the activation, or that puts off, nothing more is tried: the
+/// rest is put off.
+pub(super) async fn send(subject: &Subject<'_>, context: &Context<'_>, mode: Mode, items: Vec<Item>) -> Verdicts {
+    let spec = subject.destination.spec();
+    let most = match (mode, spec.bulk) {
+        (Mode::Bulk, Some(bulk)) => bulk.batch,
+        (Mode::Bulk, None) | (Mode::Live, _) => spec.batch,
+    };
+    let mut queue: VecDeque<Vec<Item>> = items.chunks(most.max(1)).map(<[Item]>::to_vec).collect();
+    let mut verdicts = Verdicts::new();
+    let mut halt: Option<Failure> = None;
+    while let Some(batch) = queue.pop_front() {
+        if let Some(failure) = &halt {
+            fail_all(&mut verdicts, &batch, failure);
+            continue;
+        }
+        match subject.destination.deliver(context, mode, &batch).await {
+            Ok(answered) => {
+                halt = answered.values().find_map(halts);
+                merge(&mut verdicts, &batch, answered);
+            }
+            Err(Failure::Rejected { .. }) if batch.len() > 1 => {
+                let (first, second) = batch.split_at(batch.len() / 2);
+                queue.push_front(second.to_vec());
+                queue.push_front(first.to_vec());
+            }
+            Err(failure) => {
+                fail_all(&mut verdicts, &batch, &failure);
+                halt = halts(&Verdict::Failed(failure));
+            }
+        }
+    }
+    verdicts
+}
+
+/// What becomes of everything that was not tried after this verdict.
+fn halts(verdict: &Verdict) -> Option<Failure> {
+    match verdict {
+        Verdict::Failed(Failure::PutOff { until }) => Some(Failure::PutOff { until: *until }),
+        Verdict::Failed(failure @ (Failure::Unauthorized { .. } | Failure::Misconfigured { .. })) => {
+            Some(failure.clone())
+        }
+        Verdict::Failed(Failure::Retryable { .. } | Failure::RateLimited { .. } | Failure::Rejected { .. })
+        | Verdict::Delivered { .. }
+        | Verdict::Landing { .. }
+        | Verdict::Filtered { .. } => None,
+    }
+}
+
+fn fail_all(verdicts: &mut Verdicts, batch: &[Item], failure: &Failure) {
+    verdicts.extend(batch.iter().map(|item| (item.id.clone(), Verdict::Failed(failure.clone()))));
+}
+
+/// An item of which the destination said nothing is open: it may have been sent.
+fn merge(verdicts: &mut Verdicts, batch: &[Item], mut answered: Verdicts) {
+    for item in batch {
+        let verdict = answered.remove(&item.id).unwrap_or_else(|| {
+            let reason = Reason::new("the destination gave no verdict");
+            Verdict::Failed(Failure::Retryable { reason, applied: Applied::Open })
+        });
+        verdicts.insert(item.id.clone(), verdict);
+    }
+    if !answered.is_empty() {
+        tracing::warn!(verdicts = answered.len(), "the destination spoke of records that were not sent");
+    }
+}
+
+/// The longest that any verdict of a set lets the vendor apply late.
+pub(super) fn landing_within<'a>(verdicts: impl Iterator<Item = &'a Verdict>) -> Option<SignedDuration> {
+    verdicts
+        .filter_map(|verdict| match verdict {
+            Verdict::Landing { within } => Some(*within),
+            Verdict::Delivered { .. } | Verdict::Filtered { .. } | Verdict::Failed(_) => None,
+        })
+        .max()
+}

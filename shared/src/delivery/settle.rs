@@ -1,0 +1,222 @@
+//! From verdicts to receipts, by record: pure.
+
+use std::collections::BTreeSet;
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::plan::{Arrival, Plan};
+use super::retry;
+use crate::destination::{Applied, Failure, ItemId, Shows, Verdict, Verdicts};
+use crate::model::pending::{Due, RecordShape, due, records};
+use crate::model::standing::Trying;
+use crate::model::{
+    Activation, AudienceId, Doubt, KeyHash, Outcome, Person, Reason, Receipt, RecordId, RecordStanding, Standing,
+};
+
+/// Why a second claimant of a key is refused.
+pub(super) const KEY_HELD: &str = "key held by another person";
+/// Why somebody without a value to be known by is not sent.
+pub(super) const NO_KEY: &str = "no usable person identifier";
+
+/// What became of one record in one round.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Conclusion {
+    /// It gets this receipt.
+    Ended(Ended),
+    /// A try failed: to be tried again, or parked at the end of the window.
+    Failed {
+        /// Why.
+        reason: Reason,
+        /// Whether the vendor may have applied it.
+        applied: Applied,
+        /// The tries so far.
+        trying: Trying,
+        /// The vendor's own wish.
+        retry_after: Option<SignedDuration>,
+    },
+    /// Nothing was sent.
+    PutOff {
+        /// Not before this time.
+        until: Timestamp,
+    },
+    /// Nothing was applied, and the activation must stop.
+    Stop(Failure),
+}
+
+/// A record that came to an end for now.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Ended {
+    pub(super) outcome: Outcome,
+    pub(super) said: String,
+    pub(super) memo: Option<serde_json::Value>,
+    /// Audiences shown inside; `None` where the vendor's side did not change.
+    pub(super) inside: Option<Vec<AudienceId>>,
+    /// The vendor applies it within this time.
+    pub(super) landing: Option<SignedDuration>,
+}
+
+/// Concludes a plan. `departed` are the steps whose key was really told to leave; `held` says whether the
+/// current key is somebody else's.
+pub(super) fn conclude(
+    plan: &Plan,
+    departed: &[u16],
+    held: bool,
+    verdicts: &Verdicts,
+    former: Option<&Receipt>,
+    now: Timestamp,
+) -> Conclusion {
+    for step in departed {
+        match verdict(plan, *step, verdicts) {
+            Some(Verdict::Failed(failure)) => return conclude_failure(failure, former, now),
+            Some(Verdict::Delivered { .. } | Verdict::Landing { .. } | Verdict::Filtered { .. }) | None => {}
+        }
+    }
+    match &plan.arrival {
+        Arrival::Nobody => Conclusion::Ended(Ended::told(Outcome::Delivered, "left", Some(Vec::new()))),
+        Arrival::NoKey => {
+            let outcome = Outcome::Filtered { reason: Reason::new(NO_KEY), open: false };
+            Conclusion::Ended(Ended::told(outcome, "", (!departed.is_empty()).then(Vec::new)))
+        }
+        Arrival::Show { .. } if held => {
+            let outcome = Outcome::Rejected { reason: Reason::new(KEY_HELD), open: true };
+            Conclusion::Ended(Ended::told(outcome, "", (!departed.is_empty()).then(Vec::new)))
+        }
+        Arrival::Show { shown, .. } => {
+            let inside = shown
+                .audiences
+                .iter()
+                .filter(|(_, shows)| matches!(shows, Shows::Inside(_)))
+                .map(|(audience, _)| audience.clone())
+                .collect();
+            conclude_arrival(verdict(plan, 0, verdicts), inside, former, now)
+        }
+    }
+}
+
+fn verdict<'a>(plan: &Plan, step: u16, verdicts: &'a Verdicts) -> Option<&'a Verdict> {
+    verdicts.get(&ItemId { person: plan.person, record: plan.record.clone(), step })
+}
+
+fn conclude_arrival(
+    verdict: Option<&Verdict>,
+    inside: Vec<AudienceId>,
+    former: Option<&Receipt>,
+    now: Timestamp,
+) -> Conclusion {
+    match verdict {
+        Some(Verdict::Delivered { said, memo }) => Conclusion::Ended(Ended {
+            outcome: Outcome::Delivered,
+            said: said.clone(),
+            memo: memo.clone(),
+            inside: Some(inside),
+            landing: None,
+        }),
+        Some(Verdict::Landing { within }) => Conclusion::Ended(Ended {
+            landing: Some(*within),
+            ..Ended::told(Outcome::Delivered, "taken, to be applied later", Some(inside))
+        }),
+        Some(Verdict::Filtered { reason, open }) => {
+            Conclusion::Ended(Ended::told(Outcome::Filtered { reason: reason.clone(), open: *open }, "", None))
+        }
+        Some(Verdict::Failed(failure)) => conclude_failure(failure, former, now),
+        None => {
+            let reason = Reason::new("the record was not sent");
+            conclude_failure(&Failure::Retryable { reason, applied: Applied::No }, former, now)
+        }
+    }
+}
+
+fn conclude_failure(failure: &Failure, former: Option<&Receipt>, now: Timestamp) -> Conclusion {
+    let trying = retry::one_more(former, now);
+    match failure {
+        Failure::Retryable { reason, applied } => {
+            Conclusion::Failed { reason: reason.clone(), applied: *applied, trying, retry_after: None }
+        }
+        Failure::RateLimited { retry_after } => Conclusion::Failed {
+            reason: Reason::new(failure.to_string()),
+            applied: Applied::No,
+            trying,
+            retry_after: *retry_after,
+        },
+        Failure::PutOff { until } => Conclusion::PutOff { until: *until },
+        Failure::Rejected { reason } => {
+            let outcome = Outcome::Rejected { reason: reason.clone(), open: false };
+            Conclusion::Ended(Ended::told(outcome, "", None))
+        }
+        Failure::Unauthorized { .. } | Failure::Misconfigured { .. } => Conclusion::Stop(failure.clone()),
+    }
+}
+
+impl Ended {
+    fn told(outcome: Outcome, said: &str, inside: Option<Vec<AudienceId>>) -> Self {
+        Self { outcome, said: said.to_owned(), memo: None, inside, landing: None }
+    }
+}
+
+/// The receipt of an ended record, for the row and standing as they were read.
+pub(super) fn receipt(
+    ended: &Ended,
+    person: &Person,
+    standing: &Standing,
+    activation: &Activation,
+    record: &RecordId,
+    now: Timestamp,
+) -> Receipt {
+    let former = standing.receipt(record);
+    let doubt: Doubt = standing.doubt_of(record);
+    Receipt {
+        outcome: ended.outcome.clone(),
+        version: person.version,
+        revision: activation.revision,
+        doubt,
+        at: now,
+        said: ended.said.clone(),
+        inside: ended.inside.clone().or_else(|| former.map(|receipt| receipt.inside.clone())).unwrap_or_default(),
+        trying: None,
+    }
+}
+
+/// The receipt of a failed try.
+pub(super) fn waiting(
+    outcome: Outcome,
+    trying: Trying,
+    person: &Person,
+    standing: &Standing,
+    activation: &Activation,
+    record: &RecordId,
+    now: Timestamp,
+) -> Receipt {
+    let ended = Ended::told(outcome, "", None);
+    Receipt { trying: Some(trying), ..receipt(&ended, person, standing, activation, record, now) }
+}
+
+/// The standing after these receipts; covers the person's changes where nothing of theirs is pending now.
+pub(super) fn settle(
+    person: &Person,
+    standing: &Standing,
+    activation: &Activation,
+    shape: RecordShape,
+    receipts: Vec<(RecordId, Receipt, Option<serde_json::Value>)>,
+) -> Standing {
+    let mut settled = standing.clone();
+    settled.revision += 1;
+    for (record, receipt, memo) in receipts {
+        let entry: &mut RecordStanding = settled.records.entry(record).or_default();
+        entry.memo = memo;
+        entry.receipt = Some(receipt);
+    }
+    let all = records(person, &settled, activation, shape);
+    let unsettled =
+        all.iter().any(|record| matches!(due(person, &settled, activation, record), Due::Pending | Due::Waiting(_)));
+    if !unsettled && let Some(ending) = settled.ending(&all) {
+        let accepted = person.accepted.get(&activation.id).copied().unwrap_or(0);
+        settled.account.cover(accepted, ending);
+    }
+    settled
+}
+
+/// Keys claimed by a plan: its departures by step from 1, its arrival at step 0.
+pub(super) type Keys = Vec<(u16, KeyHash)>;
+
+/// People with a record that stays open.
+pub(super) type OpenPeople = BTreeSet<crate::model::PersonKey>;

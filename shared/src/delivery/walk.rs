@@ -1,0 +1,172 @@
+//! Walks: over all people of a source, nudging whoever is pending. Resumable by cursor, harmless when
+//! doubled; they carry keys only, so that they can never overtake a newer change.
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::{Engine, LIVE_NUDGE, plain_nudge};
+use crate::catalog::{Edit, edit_activation, get};
+use crate::model::pending::{Due, RecordShape, due, records};
+use crate::model::{
+    Activation, ActivationId, ActivationStatus, Job, JobId, JobKind, JobStatus, Lane, Message, Nudge, PersonKey,
+    QueueName, Reason,
+};
+use crate::ports::{Doubted, MAX_DELAY, Outgoing, PortResult, Ports, Row};
+use crate::steps::Step;
+
+/// Most people of one bulk message: their keys stay well below a queue's 256 KB.
+pub(super) const BULK_NUDGE: usize = 1_000;
+/// Rows of one page.
+const PAGE: usize = 1_000;
+/// A walk passes itself on when less than this is left of a run.
+const TIME_FOR_A_PAGE: SignedDuration = SignedDuration::from_secs(10);
+
+/// Starts a walk after `delay`: the longest that anybody may still act on an older catalog.
+pub async fn start_job(
+    ports: &Ports,
+    activation: &Activation,
+    kind: JobKind,
+    delay: SignedDuration,
+) -> PortResult<Job> {
+    let id: JobId = uuid::Uuid::now_v7().to_string().parse().expect("a UUID is a slug");
+    let job = Job {
+        id,
+        activation: activation.id.clone(),
+        kind,
+        status: JobStatus::Running,
+        cursor: None,
+        walked: 0,
+        nudged: 0,
+        of: ports.people.count(&activation.source).await?,
+        started_at: ports.clock.now(),
+        ended_at: None,
+        why: None,
+    };
+    ports.ledger.put_job(&job).await?;
+    let body = Message::Job { job: job.id.clone() }.encode();
+    let delay = delay.clamp(SignedDuration::ZERO, MAX_DELAY);
+    ports.queue.send(&QueueName::Jobs, vec![Outgoing { body, delay }]).await?;
+    Ok(job)
+}
+
+impl Engine {
+    /// Starts the daily catch-up of every activation that delivers and is not being walked.
+    pub async fn catch_up(&self) -> PortResult<Vec<JobId>> {
+        let snapshot = self.catalog.snapshot().await?;
+        let mut started = Vec::new();
+        for activation in snapshot.activations.values().filter(|activation| activation.status.delivers()) {
+            let walking = self.is_walking(&activation.id, JobKind::CatchUp).await?;
+            if !walking {
+                started.push(start_job(&self.ports, activation, JobKind::CatchUp, SignedDuration::ZERO).await?.id);
+            }
+        }
+        Ok(started)
+    }
+
+    /// Sends the messages of running jobs again that may have lost theirs.
+    pub async fn revive_jobs(&self) -> PortResult<()> {
+        for job in self.ports.ledger.jobs(None).await? {
+            if job.status == JobStatus::Running {
+                let message = Message::Job { job: job.id };
+                self.send_message(&QueueName::Jobs, &message, SignedDuration::ZERO).await?;
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) async fn is_walking(&self, activation: &ActivationId, kind: JobKind) -> PortResult<bool> {
+        let jobs = self.ports.ledger.jobs(Some(activation)).await?;
+        Ok(jobs.iter().any(|job| job.kind == kind && job.status == JobStatus::Running))
+    }
+
+    /// Goes on with a walk until it is over or the run's time is.
+    pub async fn walk(&self, id: &JobId, deadline: Timestamp) -> PortResult<()> {
+        loop {
+            let Some(job) = self.ports.ledger.job(id).await?.filter(|job| job.status == JobStatus::Running) else {
+                return Ok(());
+            };
+            let stored = get::<Activation>(self.ports.catalog.as_ref(), job.activation.as_str()).await?;
+            let Some(activation) = stored.map(|stored| stored.value).filter(|one| one.status.delivers()) else {
+                let why = Some(Reason::new("the activation does not deliver"));
+                self.end_walk(&job, JobStatus::Stopped, why).await?;
+                return Ok(());
+            };
+            if deadline.duration_since(self.now()) < TIME_FOR_A_PAGE {
+                let message = Message::Job { job: id.clone() };
+                return self.send_message(&QueueName::Jobs, &message, SignedDuration::ZERO).await;
+            }
+            if !self.walk_page(&job, &activation).await? {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Walks a page; answers whether there is another one for this worker.
+    async fn walk_page(&self, job: &Job, activation: &Activation) -> PortResult<bool> {
+        let rows = self.ports.people.walk(&activation.source, Some(&activation.id), job.cursor, PAGE).await?;
+        let spec = self.destination(&activation.destination)?.spec();
+        let now = self.now();
+        let people: Vec<PersonKey> = rows
+            .iter()
+            .filter(|row| is_wanted(row, activation, spec.shape, job.kind, now))
+            .map(|row| row.person.key)
+            .collect();
+        if job.kind == JobKind::Resync {
+            let doubted: Vec<Doubted> = people.iter().copied().map(Doubted::Person).collect();
+            self.ports.people.raise_doubt(&activation.id, &doubted).await?;
+        }
+        let nudged = people.len() as u64;
+        let reopen = matches!(job.kind, JobKind::CatchUp | JobKind::Resync);
+        let nudge = Nudge { reopen, ..plain_nudge(activation, people, Lane::Bulk) };
+        let most = if spec.bulk.is_some() { BULK_NUDGE } else { LIVE_NUDGE };
+        self.send_nudge(&activation.destination, nudge, most).await?;
+        self.steps.reached(Step::WalkNudged);
+        let over = rows.len() < PAGE;
+        let mut walked = Job {
+            cursor: rows.last().map(|row| row.person.key).or(job.cursor),
+            walked: job.walked + rows.len() as u64,
+            nudged: job.nudged + nudged,
+            ..job.clone()
+        };
+        if over {
+            // The status goes first: a job that is done is never looked at again.
+            self.finish_backfill(job, activation).await?;
+            walked.status = JobStatus::Done;
+            walked.ended_at = Some(now);
+        }
+        let mine = self.ports.ledger.advance_job(job, &walked).await?;
+        self.steps.reached(Step::CursorSaved);
+        Ok(mine && !over)
+    }
+
+    async fn end_walk(&self, job: &Job, status: JobStatus, why: Option<Reason>) -> PortResult<()> {
+        let ended = Job { status, why, ended_at: Some(self.now()), ..job.clone() };
+        self.ports.ledger.advance_job(job, &ended).await?;
+        Ok(())
+    }
+
+    async fn finish_backfill(&self, job: &Job, activation: &Activation) -> PortResult<()> {
+        if job.kind != JobKind::Backfill {
+            return Ok(());
+        }
+        edit_activation(self.ports.catalog.as_ref(), &activation.id, |activation| {
+            if activation.status != ActivationStatus::Backfilling {
+                return Edit::Keep;
+            }
+            activation.set_status(ActivationStatus::Active, None);
+            Edit::Write
+        })
+        .await?;
+        self.catalog.forget().await;
+        Ok(())
+    }
+}
+
+fn is_wanted(row: &Row, activation: &Activation, shape: RecordShape, kind: JobKind, now: Timestamp) -> bool {
+    let Row { person, standing } = row;
+    records(person, standing, activation, shape).iter().any(|record| match due(person, standing, activation, record) {
+        Due::Pending => true,
+        Due::Waiting(not_before) => not_before <= now,
+        Due::Open => matches!(kind, JobKind::CatchUp | JobKind::Resync),
+        Due::Settled => kind == JobKind::Resync,
+    })
+}

@@ -1,0 +1,301 @@
+//! People one by one: find the members of a key, look at their status, change their fields. At most four
+//! requests at a time.
+
+use std::sync::Mutex;
+
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use futures::stream::{self, StreamExt};
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+use tokio::sync::OnceCell;
+
+use super::client::{Api, MOST_OF_ONE_VALUE, Written};
+use super::config::{Forget, MissingPeople, Settings};
+use super::mapping::{Composed, Notes, comparable, compose};
+use super::parse::{List, Member, MemberId};
+use crate::destination::{Action, Applied, Context, Failure, Item, ItemId, Links, Verdict, Verdicts};
+use crate::http::Session;
+use crate::model::Reason;
+
+/// Requests at a time.
+pub(super) const CONCURRENT: usize = 4;
+/// A status is believed for this long.
+const STATUS_LIVES: SignedDuration = SignedDuration::from_mins(15);
+
+/// What is kept of an active member who is the only one of a key. No address and no key.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(super) struct Memo {
+    pub(super) member_id: MemberId,
+    /// When the member was last seen to be active.
+    pub(super) looked_at: Timestamp,
+}
+
+/// One call of `deliver` or `confirm`.
+pub(super) struct Run<'a> {
+    pub(super) api: Api<'a>,
+    pub(super) settings: Settings,
+    pub(super) notes: Notes,
+    pub(super) links: &'a Links,
+    session: &'a Session,
+    /// What ended the run: nothing more is sent after it.
+    halted: Mutex<Option<Failure>>,
+    list: OnceCell<List>,
+}
+
+/// What became of the members of a key.
+enum Round {
+    Settled(Verdict),
+    /// All were gone when they were written to.
+    Gone,
+}
+
+impl<'a> Run<'a> {
+    pub(super) fn new(context: &'a Context<'_>) -> Result<Self, Failure> {
+        let settings = super::settings(context)?;
+        let notes = Notes::deserialize(context.notes).map_err(|_| not_prepared())?;
+        let api = Api::new(context.session, context.credentials)?;
+        let (halted, list) = (Mutex::new(None), OnceCell::new());
+        Ok(Self { api, settings, notes, links: context.links, session: context.session, halted, list })
+    }
+
+    /// Delivers what leaves, then what enters: a value may move from one key to another in one batch.
+    pub(super) async fn deliver_all(&self, items: &[&Item]) -> Verdicts {
+        let (leaves, enters): (Vec<&Item>, Vec<&Item>) =
+            items.iter().partition(|item| !matches!(item.action, Action::Show(_)));
+        let mut verdicts = self.deliver_together(&leaves).await;
+        verdicts.extend(self.deliver_together(&enters).await);
+        verdicts
+    }
+
+    async fn deliver_together(&self, items: &[&Item]) -> Verdicts {
+        // Boxed: the compiler cannot name closures over two lifetimes, and the futures are large.
+        let tries: Vec<BoxFuture<'_, (ItemId, Verdict)>> =
+            items.iter().map(|item| async { (item.id.clone(), self.deliver(item).await) }.boxed()).collect();
+        stream::iter(tries).buffer_unordered(CONCURRENT).collect().await
+    }
+
+    async fn deliver(&self, item: &Item) -> Verdict {
+        if let Some(failure) = self.halted() {
+            return Verdict::Failed(failure);
+        }
+        self.try_item(item).await.unwrap_or_else(|failure| Verdict::Failed(self.note(failure)))
+    }
+
+    /// Remembers failures after which another request would fare no better.
+    pub(super) fn note(&self, failure: Failure) -> Failure {
+        match failure {
+            Failure::Unauthorized { .. } | Failure::Misconfigured { .. } | Failure::PutOff { .. } => {
+                *self.halted.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = Some(failure.clone());
+            }
+            Failure::Retryable { .. } | Failure::RateLimited { .. } | Failure::Rejected { .. } => {}
+        }
+        failure
+    }
+
+    pub(super) fn halted(&self) -> Option<Failure> {
+        self.halted.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone()
+    }
+
+    async fn try_item(&self, item: &Item) -> Result<Verdict, Failure> {
+        let composed = self.compose(item)?;
+        if let Some(memo) = self.fresh_memo(item) {
+            match self.write(item, &composed, &memo.member_id).await? {
+                Written::Done => return Ok(delivered(&composed, None, Some(&memo))),
+                Written::Refused { status, said } => return Err(self.refused(&composed, status, &said).await),
+                Written::Missing => {}
+            }
+        }
+        let members = self.find(item).await?;
+        match self.settle(item, &composed, members).await? {
+            Round::Settled(verdict) => return Ok(verdict),
+            Round::Gone => {}
+        }
+        let members = self.search(item).await?;
+        match self.settle(item, &composed, members).await? {
+            Round::Settled(verdict) => Ok(verdict),
+            Round::Gone => Ok(self.nobody(item)),
+        }
+    }
+
+    pub(super) fn compose(&self, item: &Item) -> Result<Composed, Failure> {
+        compose(&item.action, &self.notes.fields, self.links, &self.settings).map_err(|_| not_prepared())
+    }
+
+    /// The memo, where its status is still believed and the action writes fields only.
+    fn fresh_memo(&self, item: &Item) -> Option<Memo> {
+        let memo = self.memo(item).filter(|_| !self.obscures(item))?;
+        let age = self.session.now().duration_since(memo.looked_at);
+        (!age.is_negative() && age <= STATUS_LIVES).then_some(memo)
+    }
+
+    /// The memo, unless the list lets a second member have the same value: the search sees both.
+    fn memo(&self, item: &Item) -> Option<Memo> {
+        let memo = Memo::deserialize(item.memo.as_ref()?).ok()?;
+        one_of_a_value(&self.notes.duplicates, self.settings.identifier.as_str()).then_some(memo)
+    }
+
+    fn obscures(&self, item: &Item) -> bool {
+        item.action == Action::Forget && self.settings.forget == Forget::ObscureMember
+    }
+
+    /// The members of the item's key: the one remembered if it still is that person's, else by search.
+    async fn find(&self, item: &Item) -> Result<Vec<Member>, Failure> {
+        let Some(memo) = self.memo(item) else { return self.search(item).await };
+        let known = self.api.member(self.settings.list_id, &memo.member_id, &self.settings.identifier).await?;
+        let Some(known) = known.filter(|member| self.has_key(member, item)) else { return self.search(item).await };
+        if known.contact.obstacle().is_none() {
+            return Ok(vec![known]);
+        }
+        // Somebody who subscribes again is a new member, and a search may not show the old one.
+        let mut members = self.search(item).await?;
+        if !members.iter().any(|member| member.id == known.id) {
+            members.push(known);
+        }
+        Ok(members)
+    }
+
+    /// The members whose identifier field has the key, by search.
+    pub(super) async fn search(&self, item: &Item) -> Result<Vec<Member>, Failure> {
+        let (list, field) = (self.settings.list_id, &self.settings.identifier);
+        let Some(mut members) = self.api.search(list, field, &self.comparable(item.key.expose())).await? else {
+            self.list().await?;
+            return Ok(Vec::new());
+        };
+        members.retain(|member| self.has_key(member, item));
+        if members.len() > MOST_OF_ONE_VALUE {
+            let reason = Reason::new("more than 50 members share the value of the identifier field");
+            return Err(Failure::Rejected { reason });
+        }
+        Ok(members)
+    }
+
+    pub(super) fn comparable(&self, value: &str) -> String {
+        comparable(value, &self.settings.identifier, &self.notes.identifier_format)
+    }
+
+    fn has_key(&self, member: &Member, item: &Item) -> bool {
+        let value = member.value(self.settings.identifier.as_str());
+        value.is_some_and(|value| self.comparable(value) == self.comparable(item.key.expose()))
+    }
+
+    /// The list as it is now, read once in a run: tells a missing member from a missing list.
+    pub(super) async fn list(&self) -> Result<&List, Failure> {
+        let read = || async { self.api.list(self.settings.list_id).await?.ok_or_else(no_list) };
+        self.list.get_or_try_init(read).await
+    }
+
+    async fn settle(&self, item: &Item, composed: &Composed, members: Vec<Member>) -> Result<Round, Failure> {
+        let writable = |member: &&Member| self.obscures(item) || member.contact.obstacle().is_none();
+        let targets: Vec<&Member> = members.iter().filter(writable).collect();
+        let obstacle = members.iter().find_map(|member| member.contact.obstacle());
+        if targets.is_empty() {
+            return Ok(Round::Settled(match obstacle {
+                Some(obstacle) => untouched(item, obstacle),
+                None => self.nobody(item),
+            }));
+        }
+        let mut written = 0_usize;
+        for member in &targets {
+            match self.write(item, composed, &member.id).await {
+                Ok(Written::Done) => written += 1,
+                Ok(Written::Missing) => {}
+                Ok(Written::Refused { status, said }) => return Err(self.refused(composed, status, &said).await),
+                Err(failure) => return Err(if written > 0 { partly(failure) } else { failure }),
+            }
+        }
+        if written == 0 {
+            return Ok(if self.obscures(item) { Round::Settled(self.nobody(item)) } else { Round::Gone });
+        }
+        let said = (members.len() > 1).then(|| format!("{written} of {} members written", members.len()));
+        let memo = match members.as_slice() {
+            [only] if !self.obscures(item) => Some(Memo { member_id: only.id.clone(), looked_at: self.session.now() }),
+            _ => None,
+        };
+        Ok(Round::Settled(delivered(composed, said, memo.as_ref())))
+    }
+
+    async fn write(&self, item: &Item, composed: &Composed, id: &MemberId) -> Result<Written, Failure> {
+        let (list, key) = (self.settings.list_id, item.key.expose());
+        if self.obscures(item) {
+            return self.api.obscure(list, id, key).await;
+        }
+        if composed.cells.is_empty() {
+            return Ok(Written::Done);
+        }
+        self.api.patch(list, id, &composed.body(), key).await
+    }
+
+    /// Whether a refusal speaks of the person, or of a field that somebody deleted meanwhile.
+    async fn refused(&self, composed: &Composed, status: u16, said: &str) -> Failure {
+        let gone = match self.list().await {
+            Ok(list) => composed.cells.keys().any(|name| !list.fields.iter().any(|field| field.name == *name)),
+            Err(failure) => return failure,
+        };
+        if gone {
+            let reason =
+                Reason::new("a field of Muster's is gone from the list; it is made anew when the list is prepared");
+            return Failure::Retryable { reason, applied: Applied::No };
+        }
+        let said = if said.is_empty() { String::new() } else { format!(": {said}") };
+        Failure::Rejected { reason: Reason::new(format!("Heyloyalty refused the fields with status {status}{said}")) }
+    }
+
+    /// What it means that nobody has the key.
+    pub(super) fn nobody(&self, item: &Item) -> Verdict {
+        match (&item.action, self.settings.missing_people) {
+            (Action::Show(_), MissingPeople::Skip) => {
+                Verdict::Filtered { reason: Reason::new("not on the list"), open: true }
+            }
+            (Action::Leave | Action::Forget, _) => {
+                Verdict::Delivered { said: "nobody on the list".to_owned(), memo: None }
+            }
+        }
+    }
+}
+
+/// What it means that a member must not be written to.
+pub(super) fn untouched(item: &Item, obstacle: &str) -> Verdict {
+    match item.action {
+        Action::Show(_) => Verdict::Filtered { reason: Reason::new(obstacle), open: true },
+        Action::Leave | Action::Forget => {
+            Verdict::Delivered { said: format!("{obstacle}: left untouched"), memo: None }
+        }
+    }
+}
+
+fn delivered(composed: &Composed, said: Option<String>, memo: Option<&Memo>) -> Verdict {
+    let said: Vec<String> = said.into_iter().chain(composed.remarks.iter().cloned()).collect();
+    let said = Reason::new(said.join("; ")).as_str().to_owned();
+    Verdict::Delivered { said, memo: memo.and_then(|memo| serde_json::to_value(memo).ok()) }
+}
+
+/// Whether at most one member of the list has a value in this field.
+pub(super) fn one_of_a_value(duplicates: &str, identifier: &str) -> bool {
+    match (duplicates, identifier) {
+        ("disallow" | "", "email" | "mobile") | ("allow_mobile", "email") | ("allow_email", "mobile") => true,
+        (_, _) => false,
+    }
+}
+
+/// A failure after some members of the key were written.
+fn partly(failure: Failure) -> Failure {
+    match failure {
+        Failure::Retryable { reason, applied: _ } => Failure::Retryable { reason, applied: Applied::Open },
+        Failure::RateLimited { .. }
+        | Failure::PutOff { .. }
+        | Failure::Rejected { .. }
+        | Failure::Unauthorized { .. }
+        | Failure::Misconfigured { .. } => failure,
+    }
+}
+
+/// The settings' list is not there.
+pub(super) fn no_list() -> Failure {
+    Failure::Misconfigured { reason: Reason::new("the list does not exist, or the API key cannot see it") }
+}
+
+fn not_prepared() -> Failure {
+    let reason = Reason::new("the list's fields are not prepared for what is linked; tried again once they are");
+    Failure::Retryable { reason, applied: Applied::No }
+}

@@ -1,0 +1,98 @@
+//! Heyloyalty: one field of a list for each linked audience and attribute, on members who are on the list
+//! already. Facts about the vendor, and which were guessed: `README.md` beside this file.
+
+mod bulk;
+mod client;
+mod config;
+mod live;
+mod mapping;
+mod parse;
+mod prepare;
+mod signal;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
+
+use async_trait::async_trait;
+use schemars::schema_for;
+
+use crate::destination::{
+    Bulk, Checked, Context, Destination, Discovered, Failure, Item, ItemId, Landed, Links, Mode, Preparation, Signal,
+    Spec, Verdicts,
+};
+use crate::http::Session;
+use crate::model::pending::RecordShape;
+use crate::model::{Identifier, Reason};
+use crate::ports::{Rate, Secret};
+
+pub use config::{Credentials, Settings};
+
+/// The Heyloyalty destination.
+pub struct Heyloyalty;
+
+static SPEC: LazyLock<Spec> = LazyLock::new(|| Spec {
+    provider: "heyloyalty".parse().expect("a valid provider"),
+    name: "Heyloyalty",
+    api_version: "v1 for members, v2 for fields",
+    shape: RecordShape::PerPerson,
+    origins: &[client::ORIGIN],
+    // No limit is documented; this is below what integrations in use are known to do.
+    rate: Rate { per_second: 5.0, burst: 5.0 },
+    batch: 50,
+    bulk: Some(Bulk { from: 200, batch: 5000 }),
+    settings: schema_for!(Settings),
+    credentials: schema_for!(Credentials),
+});
+
+#[async_trait]
+impl Destination for Heyloyalty {
+    fn spec(&self) -> &Spec {
+        &SPEC
+    }
+
+    fn check_settings(&self, settings: &serde_json::Value) -> Result<(), String> {
+        Settings::read(settings).map(drop)
+    }
+
+    fn check_credentials(&self, credentials: &Secret) -> Result<(), String> {
+        Credentials::read(credentials).map(drop)
+    }
+
+    async fn check(&self, context: &Context<'_>) -> Result<Checked, Failure> {
+        prepare::check(context).await
+    }
+
+    async fn discover(&self, session: &Session, credentials: &Secret) -> Result<Discovered, Failure> {
+        prepare::discover(&client::Api::new(session, credentials)?).await
+    }
+
+    async fn prepare(&self, context: &Context<'_>, links: &Links) -> Result<Preparation, Failure> {
+        prepare::prepare(context, links).await
+    }
+
+    async fn deliver(&self, context: &Context<'_>, lane: Mode, items: &[Item]) -> Result<Verdicts, Failure> {
+        let run = live::Run::new(context)?;
+        bulk::whole(match lane {
+            Mode::Live => run.deliver_all(&items.iter().collect::<Vec<_>>()).await,
+            Mode::Bulk => run.deliver_bulk(items).await,
+        })
+    }
+
+    async fn confirm(&self, context: &Context<'_>, items: &[Item]) -> Result<BTreeMap<ItemId, Landed>, Failure> {
+        live::Run::new(context)?.look(items).await
+    }
+
+    fn read_signal(&self, body: &[u8]) -> Result<Option<Signal>, String> {
+        signal::read_signal(body)
+    }
+
+    async fn resolve_signal(&self, context: &Context<'_>, vendor_id: &str) -> Result<Option<Identifier>, Failure> {
+        signal::resolve_signal(context, vendor_id).await
+    }
+}
+
+fn settings(context: &Context<'_>) -> Result<Settings, Failure> {
+    Settings::read(context.settings).map_err(|error| Failure::Misconfigured { reason: Reason::new(error) })
+}

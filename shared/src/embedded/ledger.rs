@@ -1,0 +1,354 @@
+//! Flights, claims, budgets, jobs, erasures, counters and marks.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use rusqlite::{OptionalExtension, Transaction, params};
+use serde::de::DeserializeOwned;
+
+use super::bucket::Bucket;
+use super::database::{Database, Failure, decode, encode, signed, time, unsigned};
+use crate::model::{ActivationId, AuthorizationId, Flight, FlightId, Job, JobId, KeyHash, PersonKey};
+use crate::ports::{Claim, Grant, Ledger, PortResult, Rate};
+
+const STORE: &str = "ledger";
+
+pub(super) struct LedgerTables {
+    pub(super) database: Arc<Database>,
+}
+
+/// The body in the row that `sql` finds by `id`.
+fn body_of<T: DeserializeOwned>(transaction: &Transaction<'_>, sql: &str, id: &str) -> Result<Option<T>, Failure> {
+    let body: Option<Vec<u8>> = transaction.prepare_cached(sql)?.query_row([id], |row| row.get(0)).optional()?;
+    body.map(|body| decode(&body, || id.to_owned())).transpose()
+}
+
+/// The bodies of the rows of one activation, or of all, found by `sql` with the activation as `?1`.
+fn bodies_of<T: DeserializeOwned>(
+    database: &Database,
+    sql: &str,
+    activation: Option<&ActivationId>,
+) -> Result<Vec<T>, Failure> {
+    let raw: Vec<(String, Vec<u8>)> = database.read(|transaction| {
+        let mut statement = transaction.prepare_cached(sql)?;
+        let rows = statement.query_map([activation.map(ActivationId::as_str)], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    })?;
+    raw.into_iter().map(|(id, body)| decode(&body, || id)).collect()
+}
+
+fn holder_of(transaction: &Transaction<'_>, activation: &str, key: KeyHash) -> Result<Option<PersonKey>, Failure> {
+    let mut statement = transaction.prepare_cached("SELECT holder FROM claims WHERE activation = ?1 AND key = ?2")?;
+    Ok(statement.query_row(params![activation, key.0], |row| row.get(0).map(PersonKey)).optional()?)
+}
+
+fn claim(
+    transaction: &Transaction<'_>,
+    activation: &str,
+    key: KeyHash,
+    person: PersonKey,
+) -> Result<(KeyHash, PersonKey, Claim), Failure> {
+    match holder_of(transaction, activation, key)? {
+        None => {
+            transaction
+                .prepare_cached("INSERT INTO claims (activation, key, holder) VALUES (?1, ?2, ?3)")?
+                .execute(params![activation, key.0, person.0])?;
+            Ok((key, person, Claim::Held))
+        }
+        Some(holder) if holder == person => Ok((key, person, Claim::Held)),
+        Some(holder) => {
+            transaction
+                .prepare_cached("UPDATE claims SET contender = ?3 WHERE activation = ?1 AND key = ?2")?
+                .execute(params![activation, key.0, person.0])?;
+            Ok((key, person, Claim::HeldBy(holder)))
+        }
+    }
+}
+
+const SELECT_BUCKET: &str = "SELECT body FROM buckets WHERE authorization = ?1";
+
+fn put_bucket(transaction: &Transaction<'_>, authorization: &str, bucket: &Bucket) -> Result<(), Failure> {
+    transaction
+        .prepare_cached("INSERT OR REPLACE INTO buckets (authorization, body) VALUES (?1, ?2)")?
+        .execute(params![authorization, encode(bucket)?])?;
+    Ok(())
+}
+
+const SELECT_JOB: &str = "SELECT body FROM jobs WHERE id = ?1";
+
+fn put_job(transaction: &Transaction<'_>, job: &Job, body: &[u8]) -> Result<(), Failure> {
+    transaction
+        .prepare_cached("INSERT OR REPLACE INTO jobs (id, activation, body) VALUES (?1, ?2, ?3)")?
+        .execute(params![job.id.as_str(), job.activation.as_str(), body])?;
+    Ok(())
+}
+
+#[async_trait]
+impl Ledger for LedgerTables {
+    async fn put_flight(&self, flight: &Flight) -> PortResult<()> {
+        let flight = flight.clone();
+        let write = move |database: &Database| {
+            let body = encode(&flight)?;
+            database.write(|transaction| {
+                transaction
+                    .prepare_cached("INSERT OR REPLACE INTO flights (id, activation, body) VALUES (?1, ?2, ?3)")?
+                    .execute(params![flight.id.as_str(), flight.activation.as_str(), body])?;
+                Ok(())
+            })
+        };
+        self.database.run(STORE, write).await
+    }
+
+    async fn clear_flight(&self, id: &FlightId) -> PortResult<()> {
+        let id = id.to_string();
+        let write = move |database: &Database| {
+            database.write(|transaction| {
+                transaction.prepare_cached("DELETE FROM flights WHERE id = ?1")?.execute([&id])?;
+                Ok(())
+            })
+        };
+        self.database.run(STORE, write).await
+    }
+
+    async fn flight(&self, id: &FlightId) -> PortResult<Option<Flight>> {
+        let id = id.to_string();
+        let read = move |database: &Database| {
+            database.read(|transaction| body_of(transaction, "SELECT body FROM flights WHERE id = ?1", &id))
+        };
+        self.database.run(STORE, read).await
+    }
+
+    async fn flights(&self, activation: Option<&ActivationId>) -> PortResult<Vec<Flight>> {
+        let activation = activation.cloned();
+        let read = move |database: &Database| {
+            let sql = "SELECT id, body FROM flights WHERE ?1 IS NULL OR activation = ?1";
+            let mut flights: Vec<Flight> = bodies_of(database, sql, activation.as_ref())?;
+            flights.sort_by(|a, b| (a.started_at, &a.id).cmp(&(b.started_at, &b.id)));
+            Ok(flights)
+        };
+        self.database.run(STORE, read).await
+    }
+
+    async fn claim(
+        &self,
+        activation: &ActivationId,
+        claims: &[(KeyHash, PersonKey)],
+    ) -> PortResult<Vec<(KeyHash, PersonKey, Claim)>> {
+        let activation = activation.to_string();
+        let claims = claims.to_vec();
+        let write = move |database: &Database| {
+            database.write(|transaction| {
+                claims.iter().map(|(key, person)| claim(transaction, &activation, *key, *person)).collect()
+            })
+        };
+        self.database.run(STORE, write).await
+    }
+
+    async fn release(
+        &self,
+        activation: &ActivationId,
+        key: KeyHash,
+        person: PersonKey,
+    ) -> PortResult<Option<PersonKey>> {
+        let activation = activation.to_string();
+        let write = move |database: &Database| {
+            database.write(|transaction| {
+                let mut statement = transaction.prepare_cached(
+                    "DELETE FROM claims WHERE activation = ?1 AND key = ?2 AND holder = ?3 RETURNING contender",
+                )?;
+                let contender: Option<Option<[u8; 16]>> =
+                    statement.query_row(params![activation, key.0, person.0], |row| row.get(0)).optional()?;
+                Ok(contender.flatten().map(PersonKey))
+            })
+        };
+        self.database.run(STORE, write).await
+    }
+
+    async fn holder(&self, activation: &ActivationId, key: KeyHash) -> PortResult<Option<PersonKey>> {
+        let activation = activation.to_string();
+        let read = move |database: &Database| database.read(|transaction| holder_of(transaction, &activation, key));
+        self.database.run(STORE, read).await
+    }
+
+    async fn take_tokens(
+        &self,
+        authorization: &AuthorizationId,
+        rate: Rate,
+        want: u32,
+        now: Timestamp,
+    ) -> PortResult<Grant> {
+        let authorization = authorization.to_string();
+        let write = move |database: &Database| {
+            database.write(|transaction| {
+                let stored = body_of(transaction, SELECT_BUCKET, &authorization)?;
+                let mut bucket: Bucket = stored.unwrap_or_else(Bucket::full);
+                let grant = bucket.take(rate, want, now);
+                if stored != Some(bucket) {
+                    put_bucket(transaction, &authorization, &bucket)?;
+                }
+                Ok(grant)
+            })
+        };
+        self.database.run(STORE, write).await
+    }
+
+    async fn return_tokens(&self, authorization: &AuthorizationId, tokens: u32) -> PortResult<()> {
+        let authorization = authorization.to_string();
+        let write = move |database: &Database| {
+            database.write(|transaction| {
+                let Some(mut bucket) = body_of::<Bucket>(transaction, SELECT_BUCKET, &authorization)? else {
+                    return Ok(());
+                };
+                bucket.give_back(tokens);
+                put_bucket(transaction, &authorization, &bucket)
+            })
+        };
+        self.database.run(STORE, write).await
+    }
+
+    async fn block_tokens(&self, authorization: &AuthorizationId, until: Timestamp) -> PortResult<()> {
+        let authorization = authorization.to_string();
+        let write = move |database: &Database| {
+            database.write(|transaction| {
+                let stored = body_of(transaction, SELECT_BUCKET, &authorization)?;
+                let mut bucket: Bucket = stored.unwrap_or_else(Bucket::full);
+                bucket.block(until);
+                put_bucket(transaction, &authorization, &bucket)
+            })
+        };
+        self.database.run(STORE, write).await
+    }
+
+    async fn put_job(&self, job: &Job) -> PortResult<()> {
+        let job = job.clone();
+        let write = move |database: &Database| {
+            let body = encode(&job)?;
+            database.write(|transaction| put_job(transaction, &job, &body))
+        };
+        self.database.run(STORE, write).await
+    }
+
+    async fn job(&self, id: &JobId) -> PortResult<Option<Job>> {
+        let id = id.to_string();
+        let read = move |database: &Database| database.read(|transaction| body_of(transaction, SELECT_JOB, &id));
+        self.database.run(STORE, read).await
+    }
+
+    async fn advance_job(&self, read: &Job, job: &Job) -> PortResult<bool> {
+        let (id, cursor, status) = (read.id.to_string(), read.cursor, read.status);
+        let job = job.clone();
+        let write = move |database: &Database| {
+            let body = encode(&job)?;
+            database.write(|transaction| {
+                let stored: Option<Job> = body_of(transaction, SELECT_JOB, &id)?;
+                if stored.is_none_or(|stored| stored.cursor != cursor || stored.status != status) {
+                    return Ok(false);
+                }
+                put_job(transaction, &job, &body)?;
+                Ok(true)
+            })
+        };
+        self.database.run(STORE, write).await
+    }
+
+    async fn jobs(&self, activation: Option<&ActivationId>) -> PortResult<Vec<Job>> {
+        let activation = activation.cloned();
+        let read = move |database: &Database| {
+            let sql = "SELECT id, body FROM jobs WHERE ?1 IS NULL OR activation = ?1";
+            let mut jobs: Vec<Job> = bodies_of(database, sql, activation.as_ref())?;
+            jobs.sort_by(|a, b| (b.started_at, &b.id).cmp(&(a.started_at, &a.id)));
+            Ok(jobs)
+        };
+        self.database.run(STORE, read).await
+    }
+
+    async fn note_erasure(&self, person: PersonKey, at: Timestamp) -> PortResult<()> {
+        let write = move |database: &Database| {
+            database.write(|transaction| {
+                transaction
+                    .prepare_cached("INSERT OR REPLACE INTO erasures (person, noted_at) VALUES (?1, ?2)")?
+                    .execute(params![person.0, at.to_string()])?;
+                Ok(())
+            })
+        };
+        self.database.run(STORE, write).await
+    }
+
+    async fn erasures(&self) -> PortResult<Vec<(PersonKey, Timestamp)>> {
+        let read = move |database: &Database| {
+            let raw: Vec<([u8; 16], String)> = database.read(|transaction| {
+                let mut statement = transaction.prepare_cached("SELECT person, noted_at FROM erasures")?;
+                let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+                Ok(rows.collect::<Result<_, _>>()?)
+            })?;
+            raw.into_iter().map(|(person, at)| Ok((PersonKey(person), time(&at)?))).collect()
+        };
+        self.database.run(STORE, read).await
+    }
+
+    async fn clear_erasure(&self, person: PersonKey) -> PortResult<()> {
+        let write = move |database: &Database| {
+            database.write(|transaction| {
+                transaction.prepare_cached("DELETE FROM erasures WHERE person = ?1")?.execute([person.0])?;
+                Ok(())
+            })
+        };
+        self.database.run(STORE, write).await
+    }
+
+    async fn count(&self, name: &str, by: u64) -> PortResult<()> {
+        let name = name.to_owned();
+        let write = move |database: &Database| {
+            database.write(|transaction| {
+                transaction
+                    .prepare_cached(
+                        "INSERT INTO counters (name, count) VALUES (?1, ?2)
+                         ON CONFLICT (name) DO UPDATE SET count = count + excluded.count",
+                    )?
+                    .execute(params![name, signed(by)])?;
+                Ok(())
+            })
+        };
+        self.database.run(STORE, write).await
+    }
+
+    async fn counters(&self, prefix: &str) -> PortResult<BTreeMap<String, u64>> {
+        let prefix = prefix.to_owned();
+        let read = move |database: &Database| {
+            database.read(|transaction| {
+                let mut statement = transaction
+                    .prepare_cached("SELECT name, count FROM counters WHERE substr(name, 1, length(?1)) = ?1")?;
+                let rows = statement.query_map([&prefix], |row| Ok((row.get(0)?, unsigned(row.get(1)?))))?;
+                Ok(rows.collect::<Result<_, _>>()?)
+            })
+        };
+        self.database.run(STORE, read).await
+    }
+
+    async fn set_mark(&self, name: &str, at: Timestamp) -> PortResult<()> {
+        let name = name.to_owned();
+        let write = move |database: &Database| {
+            database.write(|transaction| {
+                transaction
+                    .prepare_cached("INSERT OR REPLACE INTO marks (name, at) VALUES (?1, ?2)")?
+                    .execute(params![name, at.to_string()])?;
+                Ok(())
+            })
+        };
+        self.database.run(STORE, write).await
+    }
+
+    async fn mark(&self, name: &str) -> PortResult<Option<Timestamp>> {
+        let name = name.to_owned();
+        let read = move |database: &Database| {
+            let text: Option<String> = database.read(|transaction| {
+                let mut statement = transaction.prepare_cached("SELECT at FROM marks WHERE name = ?1")?;
+                Ok(statement.query_row([&name], |row| row.get(0)).optional()?)
+            })?;
+            text.map(|text| time(&text)).transpose()
+        };
+        self.database.run(STORE, read).await
+    }
+}

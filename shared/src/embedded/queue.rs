@@ -1,0 +1,350 @@
+//! Queues with the semantics of SQS: at least once, hidden while somebody works on them, dead letters.
+//! Sending is the port; receiving is what the local runner does where AWS has event source mappings.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use jiff::{SignedDuration, Timestamp};
+use rusqlite::{Transaction, params};
+use tokio::sync::Notify;
+
+use super::database::{Database, Failure, from_micros, micros, signed, time, unsigned};
+use crate::model::QueueName;
+use crate::ports::{Clock, MAX_DELAY, Outgoing, PortError, PortResult, Queue};
+
+const STORE: &str = "queue";
+
+/// A message received so often and never deleted becomes a dead letter. The schema's index and the
+/// statements of [`bury`] say the number too: SQLite uses a partial index for the very same text only.
+pub const MAX_RECEIVES: u32 = 20;
+
+/// All queues of one machine.
+pub struct LocalQueue {
+    database: Arc<Database>,
+    clock: Arc<dyn Clock>,
+    due: Notify,
+}
+
+/// One receive of a message: what deletes or releases it, until it is received again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ReceiptHandle {
+    id: i64,
+    receive_count: u32,
+}
+
+/// A message in hand.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Received {
+    /// The message's number, the same at every receive.
+    pub id: i64,
+    /// For [`LocalQueue::delete`] and [`LocalQueue::release`].
+    pub receipt: ReceiptHandle,
+    /// What was sent.
+    pub body: String,
+    /// How often it was received, this time included.
+    pub receive_count: u32,
+}
+
+/// How much a queue holds.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Depth {
+    /// Messages to be received now.
+    pub visible: u64,
+    /// Messages delayed or in hand.
+    pub hidden: u64,
+}
+
+/// A message that was received [`MAX_RECEIVES`] times and never deleted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeadLetter {
+    /// The message's number.
+    pub id: i64,
+    /// The queue it died in.
+    pub queue: String,
+    /// What was sent.
+    pub body: String,
+    /// How often it was received.
+    pub receive_count: u32,
+    /// When it was put aside.
+    pub died_at: Timestamp,
+}
+
+impl LocalQueue {
+    pub(super) fn new(database: Arc<Database>, clock: Arc<dyn Clock>) -> Self {
+        Self { database, clock, due: Notify::new() }
+    }
+
+    /// Ends when something was sent, released or reclaimed since the last time that this ended, so that
+    /// [`LocalQueue::next_due`] may have moved. It may also end for nothing.
+    pub async fn changed(&self) {
+        self.due.notified().await;
+    }
+
+    /// Ends every [`LocalQueue::changed`]: for who moves a clock.
+    pub fn wake(&self) {
+        // All who wait, and the next one to come where it was just about to wait.
+        self.due.notify_waiters();
+        self.due.notify_one();
+    }
+
+    /// Takes up to `max` visible messages in hand, the longest visible first, and hides them for
+    /// `visibility`. Those received too often already are put aside as dead letters.
+    ///
+    /// # Errors
+    /// Where the database fails.
+    pub async fn receive(
+        &self,
+        queue: &QueueName,
+        max: usize,
+        visibility: SignedDuration,
+    ) -> PortResult<Vec<Received>> {
+        let queue = queue.to_string();
+        let now = self.clock.now();
+        let write = move |database: &Database| {
+            database.write(|transaction| {
+                bury(transaction, &queue, now)?;
+                receive(transaction, &queue, max, now, later(now, visibility))
+            })
+        };
+        self.database.run(STORE, write).await
+    }
+
+    /// Deletes messages. A receipt of a message that was received again since has no effect.
+    ///
+    /// # Errors
+    /// Where the database fails.
+    pub async fn delete(&self, receipts: &[ReceiptHandle]) -> PortResult<()> {
+        let receipts = receipts.to_vec();
+        let write = move |database: &Database| {
+            database.write(|transaction| {
+                let mut statement =
+                    transaction.prepare_cached("DELETE FROM messages WHERE id = ?1 AND receive_count = ?2")?;
+                for ReceiptHandle { id, receive_count } in &receipts {
+                    statement.execute(params![id, receive_count])?;
+                }
+                Ok(())
+            })
+        };
+        self.database.run(STORE, write).await
+    }
+
+    /// Makes messages visible again after `delay`. A receipt of a message that was received again since
+    /// has no effect.
+    ///
+    /// # Errors
+    /// Where the database fails.
+    pub async fn release(&self, receipts: &[ReceiptHandle], delay: SignedDuration) -> PortResult<()> {
+        let receipts = receipts.to_vec();
+        let visible_at = micros(later(self.clock.now(), delay));
+        let write = move |database: &Database| {
+            database.write(|transaction| {
+                let mut statement = transaction.prepare_cached(
+                    "UPDATE messages SET visible_at = ?3, in_hand = 0 WHERE id = ?1 AND receive_count = ?2",
+                )?;
+                for ReceiptHandle { id, receive_count } in &receipts {
+                    statement.execute(params![id, receive_count, visible_at])?;
+                }
+                Ok(())
+            })
+        };
+        self.database.run(STORE, write).await?;
+        self.wake();
+        Ok(())
+    }
+
+    /// Makes everything visible that a former process had in hand: at start, when that one is dead. What
+    /// its sender or a release delays keeps its delay. Answers how many there were.
+    ///
+    /// # Errors
+    /// Where the database fails.
+    pub async fn reclaim_all(&self) -> PortResult<u64> {
+        let now = micros(self.clock.now());
+        let write = move |database: &Database| {
+            database.write(|transaction| {
+                let reclaimed = transaction.execute(
+                    "UPDATE messages SET visible_at = ?1, in_hand = 0 WHERE in_hand = 1 AND visible_at > ?1",
+                    [now],
+                )?;
+                Ok(reclaimed as u64)
+            })
+        };
+        let reclaimed = self.database.run(STORE, write).await?;
+        self.wake();
+        Ok(reclaimed)
+    }
+
+    /// The earliest time at which a message of any queue is visible; past where one is now, `None` where
+    /// there are no messages.
+    ///
+    /// # Errors
+    /// Where the database fails.
+    pub async fn next_due(&self) -> PortResult<Option<Timestamp>> {
+        let read = move |database: &Database| {
+            let earliest: Option<i64> = database.read(|transaction| {
+                let mut statement = transaction.prepare_cached("SELECT min(visible_at) FROM messages")?;
+                Ok(statement.query_row([], |row| row.get(0))?)
+            })?;
+            Ok(earliest.map(from_micros))
+        };
+        self.database.run(STORE, read).await
+    }
+
+    /// Whether there is neither a message nor a flight, at one moment: whatever is still to happen is one of
+    /// the two at any time, so nothing is.
+    ///
+    /// # Errors
+    /// Where the database fails.
+    pub async fn is_quiet(&self) -> PortResult<bool> {
+        let read = move |database: &Database| {
+            database.read(|transaction| {
+                let mut statement = transaction.prepare_cached(
+                    "SELECT NOT EXISTS (SELECT 1 FROM messages) AND NOT EXISTS (SELECT 1 FROM flights)",
+                )?;
+                Ok(statement.query_row([], |row| row.get(0))?)
+            })
+        };
+        self.database.run(STORE, read).await
+    }
+
+    /// How much each queue holds; empty ones are not listed.
+    ///
+    /// # Errors
+    /// Where the database fails.
+    pub async fn depth(&self) -> PortResult<BTreeMap<String, Depth>> {
+        let now = micros(self.clock.now());
+        let read = move |database: &Database| {
+            database.read(|transaction| {
+                let mut statement = transaction.prepare_cached(
+                    "SELECT queue, count(*) FILTER (WHERE visible_at <= ?1), count(*) FILTER (WHERE visible_at > ?1)
+                     FROM messages GROUP BY queue",
+                )?;
+                let rows = statement.query_map([now], |row| {
+                    Ok((row.get(0)?, Depth { visible: unsigned(row.get(1)?), hidden: unsigned(row.get(2)?) }))
+                })?;
+                Ok(rows.collect::<Result<_, _>>()?)
+            })
+        };
+        self.database.run(STORE, read).await
+    }
+
+    /// Empties all queues; dead letters stay. Answers how many messages there were.
+    ///
+    /// # Errors
+    /// Where the database fails.
+    pub async fn purge(&self) -> PortResult<u64> {
+        let write = move |database: &Database| {
+            database.write(|transaction| Ok(transaction.execute("DELETE FROM messages", [])? as u64))
+        };
+        self.database.run(STORE, write).await
+    }
+
+    /// All dead letters, in the order in which they were sent.
+    ///
+    /// # Errors
+    /// Where the database fails.
+    pub async fn dead_letters(&self) -> PortResult<Vec<DeadLetter>> {
+        let read = move |database: &Database| {
+            let raw: Vec<(DeadLetter, String)> = database.read(|transaction| {
+                let mut statement = transaction
+                    .prepare_cached("SELECT id, queue, body, receive_count, died_at FROM dead_letters ORDER BY id")?;
+                let rows = statement.query_map([], |row| {
+                    let letter = DeadLetter {
+                        id: row.get(0)?,
+                        queue: row.get(1)?,
+                        body: row.get(2)?,
+                        receive_count: row.get(3)?,
+                        died_at: Timestamp::UNIX_EPOCH,
+                    };
+                    Ok((letter, row.get(4)?))
+                })?;
+                Ok(rows.collect::<Result<_, _>>()?)
+            })?;
+            raw.into_iter().map(|(letter, at)| Ok(DeadLetter { died_at: time(&at)?, ..letter })).collect()
+        };
+        self.database.run(STORE, read).await
+    }
+
+    /// How many dead letters there are.
+    ///
+    /// # Errors
+    /// Where the database fails.
+    pub async fn count_dead_letters(&self) -> PortResult<u64> {
+        let read = move |database: &Database| {
+            database.read(|transaction| {
+                let mut statement = transaction.prepare_cached("SELECT count(*) FROM dead_letters")?;
+                Ok(unsigned(statement.query_row([], |row| row.get(0))?))
+            })
+        };
+        self.database.run(STORE, read).await
+    }
+}
+
+fn later(now: Timestamp, by: SignedDuration) -> Timestamp {
+    now.saturating_add(by.max(SignedDuration::ZERO)).unwrap_or(Timestamp::MAX)
+}
+
+fn bury(transaction: &Transaction<'_>, queue: &str, now: Timestamp) -> Result<(), Failure> {
+    let buried = transaction
+        .prepare_cached(
+            "INSERT INTO dead_letters (id, queue, body, receive_count, died_at)
+             SELECT id, queue, body, receive_count, ?3 FROM messages
+             WHERE queue = ?1 AND visible_at <= ?2 AND receive_count >= 20",
+        )?
+        .execute(params![queue, micros(now), now.to_string()])?;
+    if buried > 0 {
+        transaction
+            .prepare_cached("DELETE FROM messages WHERE queue = ?1 AND visible_at <= ?2 AND receive_count >= 20")?
+            .execute(params![queue, micros(now)])?;
+    }
+    Ok(())
+}
+
+fn receive(
+    transaction: &Transaction<'_>,
+    queue: &str,
+    max: usize,
+    now: Timestamp,
+    hidden_until: Timestamp,
+) -> Result<Vec<Received>, Failure> {
+    let mut select = transaction.prepare_cached(
+        "SELECT id, body, receive_count + 1 FROM messages WHERE queue = ?1 AND visible_at <= ?2
+         ORDER BY visible_at, id LIMIT ?3",
+    )?;
+    let received = select.query_map(params![queue, micros(now), signed(max as u64)], |row| {
+        let (id, receive_count) = (row.get(0)?, row.get(2)?);
+        Ok(Received { id, receipt: ReceiptHandle { id, receive_count }, body: row.get(1)?, receive_count })
+    })?;
+    let received: Vec<Received> = received.collect::<Result<_, _>>()?;
+    let mut hide = transaction
+        .prepare_cached("UPDATE messages SET visible_at = ?2, receive_count = ?3, in_hand = 1 WHERE id = ?1")?;
+    for message in &received {
+        hide.execute(params![message.id, micros(hidden_until), message.receive_count])?;
+    }
+    Ok(received)
+}
+
+#[async_trait]
+impl Queue for LocalQueue {
+    async fn send(&self, queue: &QueueName, messages: Vec<Outgoing>) -> PortResult<()> {
+        if let Some(message) = messages.iter().find(|message| message.delay > MAX_DELAY) {
+            let what = format!("a delay of {:#} is above the {MAX_DELAY:#} that a queue takes", message.delay);
+            return Err(PortError::Unavailable { store: STORE, what });
+        }
+        let queue = queue.to_string();
+        let now = self.clock.now();
+        let write = move |database: &Database| {
+            database.write(|transaction| {
+                let mut statement =
+                    transaction.prepare_cached("INSERT INTO messages (queue, body, visible_at) VALUES (?1, ?2, ?3)")?;
+                for Outgoing { body, delay } in &messages {
+                    statement.execute(params![queue, body, micros(later(now, *delay))])?;
+                }
+                Ok(())
+            })
+        };
+        self.database.run(STORE, write).await?;
+        self.wake();
+        Ok(())
+    }
+}

@@ -1,0 +1,122 @@
+use std::collections::BTreeMap;
+
+use serde_json::json;
+
+use super::merging::merge_all;
+use super::*;
+use crate::model::{ActivationStatus, AttributeLink, AudienceLink, Change, Identifier, LinkState, Origin, Path, Value};
+
+const NOW: &str = "2026-01-01T12:00:00Z";
+
+fn activation(id: &str, audience: &str) -> Activation {
+    Activation {
+        id: id.parse().unwrap(),
+        name: id.to_owned(),
+        description: String::new(),
+        source: "shop".parse().unwrap(),
+        audiences: vec![AudienceLink { audience: audience.parse().unwrap(), state: LinkState::Live }],
+        attributes: Vec::<AttributeLink>::new(),
+        destination: "webhook".parse().unwrap(),
+        authorization: "main".parse().unwrap(),
+        settings: json!({}),
+        person_identifier: "ids.email".parse().unwrap(),
+        triggers: BTreeSet::new(),
+        notify: None,
+        retry_window_hours: 72,
+        status: ActivationStatus::Active,
+        why: None,
+        transitions: 0,
+        revision: 1,
+        layout: 1,
+        prepared: None,
+        created_at: NOW.parse().unwrap(),
+        activated_at: None,
+    }
+}
+
+fn context() -> MergeContext {
+    let key_fields = BTreeSet::from(["ids.email".parse::<Path>().unwrap()]);
+    MergeContext { now: NOW.parse().unwrap(), key_fields, former_for: SignedDuration::from_hours(240) }
+}
+
+fn change(fact: Fact, email: &str, at: &str) -> Change {
+    let kind = "email".parse().unwrap();
+    let value = Identifier::normalise(&kind, email).unwrap();
+    Change {
+        person: PersonKey([1; 16]),
+        identifiers: BTreeMap::from([(kind, vec![value])]),
+        fields: BTreeMap::from([("plan".parse().unwrap(), Value::Text("gold".to_owned()))]),
+        fact,
+        occurred_at: at.parse().unwrap(),
+        origin: Origin::Live,
+    }
+}
+
+fn left(audience: &str) -> Fact {
+    Fact::Left { audience: audience.parse().unwrap() }
+}
+
+fn nobody() -> Person {
+    Person::new(PersonKey([1; 16]), "shop".parse().unwrap())
+}
+
+fn written(merged: merging::Merged) -> Person {
+    merged.write.expect("a write").person
+}
+
+#[test]
+fn changes_of_a_person_are_one_version_and_one_write() {
+    let activation = activation("a", "buyers");
+    let changes = [change(left("buyers"), "a@b.c", NOW), change(left("other"), "a@b.c", NOW)];
+    let merged = merge_all(nobody(), changes.iter(), &[&activation], &context());
+    assert_eq!(merged.write.as_ref().unwrap().read_sequence, 0);
+    let row = written(merged);
+    assert_eq!((row.version, row.sequence, row.changed_at.to_string().as_str()), (1, 1, NOW));
+    assert_eq!(row.accepted, BTreeMap::from([(activation.id, 1)]));
+}
+
+#[test]
+fn a_repeat_is_counted_and_looked_at_and_makes_no_version() {
+    let linked = activation("a", "buyers");
+    let by_key = activation("b", "others");
+    let repeated = change(left("buyers"), "a@b.c", "2026-01-01T10:00:00Z");
+    let first = written(merge_all(nobody(), [&repeated].into_iter(), &[&linked, &by_key], &context()));
+    let again = merge_all(first, [&repeated].into_iter(), &[&linked, &by_key], &context());
+    // The second is concerned because the change told its key, whose nudge may have been lost.
+    assert_eq!(again.concerned, BTreeSet::from([linked.id.clone(), by_key.id.clone()]));
+    let row = written(again);
+    assert_eq!((row.version, row.sequence), (1, 2));
+    assert_eq!(row.accepted, BTreeMap::from([(linked.id, 2), (by_key.id, 1)]));
+}
+
+#[test]
+fn the_same_told_later_is_no_business_of_those_who_do_not_link_it() {
+    let by_key = activation("b", "others");
+    let first = change(left("buyers"), "a@b.c", "2026-01-01T10:00:00Z");
+    let later = change(left("buyers"), "a@b.c", "2026-01-01T11:00:00Z");
+    let row = written(merge_all(nobody(), [&first].into_iter(), &[&by_key], &context()));
+    let merged = merge_all(row, [&later].into_iter(), &[&by_key], &context());
+    assert_eq!(merged.concerned, BTreeSet::new());
+    assert_eq!(written(merged).version, 1);
+}
+
+#[test]
+fn what_leaves_a_row_as_it_was_is_not_written() {
+    let profile = change(Fact::Profile, "a@b.c", NOW);
+    let row = written(merge_all(nobody(), [&profile].into_iter(), &[], &context()));
+    assert!(merge_all(row, [&profile].into_iter(), &[], &context()).write.is_none());
+}
+
+#[test]
+fn nudges_hold_at_most_two_hundred_people() {
+    let people: BTreeSet<PersonKey> = (0..450_u128).map(|number| PersonKey(number.to_be_bytes())).collect();
+    let messages = nudges(&activation("a", "buyers"), &people, NOW.parse().unwrap());
+    let sizes: Vec<usize> = messages
+        .iter()
+        .map(|message| match Message::decode(&message.body).unwrap() {
+            Message::Nudge(nudge) => nudge.people.len(),
+            other => panic!("{other:?}"),
+        })
+        .collect();
+    assert_eq!(sizes, [200, 200, 50]);
+}

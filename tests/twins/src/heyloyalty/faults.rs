@@ -1,0 +1,314 @@
+//! Answers that go wrong, by script or by chance. A fault strikes authorised requests to known
+//! routes, after the rate limit.
+
+use std::collections::{HashMap, VecDeque};
+
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use super::auth::http_date;
+use super::reply::Reply;
+use super::routes::RouteKind;
+use super::switches::Switches;
+
+/// `Retry-After` of a 429 fault.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RetryAfter {
+    /// No header.
+    Absent,
+    /// This many seconds, as a number.
+    Seconds(u32),
+    /// As an HTTP date, this many seconds after the twin's now.
+    HttpDateIn(u32),
+}
+
+/// What goes wrong. "Before" means the request changed nothing, "after" that it was applied and the
+/// answer lost. As JSON: `"reset_after"`, `{"too_many_requests": {"seconds": 3}}`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FaultKind {
+    /// 429, nothing applied.
+    TooManyRequests(RetryAfter),
+    /// 500 with an HTML body, nothing applied.
+    Html500,
+    /// 502 with an HTML body, nothing applied.
+    BadGateway,
+    /// 503 with an HTML body, nothing applied.
+    Unavailable,
+    /// The TCP connection is reset without an answer.
+    ResetBefore,
+    /// The request is applied, then as `ResetBefore`.
+    ResetAfter,
+    /// No answer until the client goes away or `Switches::hold_ms` passed, then 504.
+    TimeoutBefore,
+    /// The request is applied, then as `TimeoutBefore`.
+    TimeoutAfter,
+    /// Applied; half of the answer's JSON with a 200.
+    TruncatedJson,
+    /// 200 with HTML, nothing applied.
+    NonJson200,
+    /// 200 with `{"error": …}`, nothing applied.
+    ErrorBody200,
+    /// Applied; this status (200 or 204) with an empty body.
+    EmptyBody(u16),
+    /// 401, nothing applied.
+    Unauthorized,
+    /// Any status with `{"error": …}`, nothing applied.
+    Status(u16),
+}
+
+/// Which requests a fault strikes; what is absent matches all.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct FaultMatch {
+    /// Upper case, such as `PATCH`.
+    pub method: Option<String>,
+    /// End of the path without query, such as `/members`.
+    pub path_suffix: Option<String>,
+    /// The route, whatever its ids.
+    pub route: Option<RouteKind>,
+}
+
+impl FaultMatch {
+    fn matches(&self, request: &Target) -> bool {
+        let Self { method, path_suffix, route } = self;
+        method.as_deref().is_none_or(|m| m == request.method)
+            && path_suffix.as_deref().is_none_or(|s| request.path.ends_with(s))
+            && route.is_none_or(|route| route == request.route)
+    }
+}
+
+/// A scripted fault. Each request takes the first one in the queue that matches it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Fault {
+    /// What goes wrong.
+    pub kind: FaultKind,
+    /// Which requests it strikes; all when absent.
+    #[serde(default)]
+    pub on: FaultMatch,
+    /// How many requests it strikes.
+    #[serde(default = "once")]
+    pub times: u32,
+}
+
+fn once() -> u32 {
+    1
+}
+
+impl Fault {
+    /// Strikes the next request of any kind.
+    pub fn once(kind: FaultKind) -> Self {
+        Self { kind, on: FaultMatch::default(), times: 1 }
+    }
+
+    /// Strikes only requests of `method`, in upper case.
+    #[must_use]
+    pub fn on_method(mut self, method: &str) -> Self {
+        self.on.method = Some(method.to_owned());
+        self
+    }
+
+    /// Strikes only requests whose path, without query, ends with `suffix`.
+    #[must_use]
+    pub fn on_path_suffix(mut self, suffix: &str) -> Self {
+        self.on.path_suffix = Some(suffix.to_owned());
+        self
+    }
+
+    /// Strikes only requests to `route`.
+    #[must_use]
+    pub fn on_route(mut self, route: RouteKind) -> Self {
+        self.on.route = Some(route);
+        self
+    }
+
+    /// Strikes `times` requests.
+    #[must_use]
+    pub fn times(mut self, times: u32) -> Self {
+        self.times = times;
+        self
+    }
+}
+
+/// Faults by chance, used where no scripted one matches. Whether a request is struck depends on the
+/// seed, its method, path and query, and how often that same request came before: the order of
+/// concurrent requests does not matter.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SeededFaults {
+    /// Another seed strikes other requests.
+    pub faults_seed: u64,
+    /// Each kind with its share of requests in per mille; together at most 1,000.
+    pub rates: Vec<(FaultKind, u16)>,
+    /// Which requests may be struck; all when absent.
+    #[serde(default)]
+    pub on: FaultMatch,
+}
+
+/// The request as faults see it.
+pub(super) struct Target<'a> {
+    pub method: &'a str,
+    pub path: &'a str,
+    pub query: &'a str,
+    pub route: RouteKind,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Faults {
+    pub scripted: VecDeque<Fault>,
+    seeded: SeededFaults,
+    seen: HashMap<String, u64>,
+}
+
+impl Faults {
+    pub(super) fn seed(&mut self, seeded: SeededFaults) {
+        self.seeded = seeded;
+        self.seen.clear();
+    }
+
+    pub(super) fn clear(&mut self) {
+        *self = Self::default();
+    }
+
+    pub(super) fn strike(&mut self, request: &Target) -> Option<FaultKind> {
+        let scripted = self.scripted.iter().position(|f| f.on.matches(request));
+        if let Some(fault) = scripted.and_then(|place| self.scripted.get_mut(place)) {
+            fault.times = fault.times.saturating_sub(1);
+            let kind = fault.kind.clone();
+            self.scripted.retain(|fault| fault.times > 0);
+            return Some(kind);
+        }
+        if self.seeded.rates.is_empty() || !self.seeded.on.matches(request) {
+            return None;
+        }
+        let draw = self.draw(request);
+        let mut upper = 0;
+        self.seeded.rates.iter().find_map(|(kind, per_mille)| {
+            upper += u64::from(*per_mille);
+            (draw < upper).then(|| kind.clone())
+        })
+    }
+
+    /// 0 to 999.
+    fn draw(&mut self, request: &Target) -> u64 {
+        let key = format!("{} {}?{}", request.method, request.path, request.query);
+        let times = self.seen.entry(key.clone()).or_default();
+        *times += 1;
+        let mut digest = Sha256::new();
+        digest.update(self.seeded.faults_seed.to_be_bytes());
+        digest.update(times.to_be_bytes());
+        digest.update(key);
+        let bytes = digest.finalize();
+        bytes.iter().take(7).fold(0, |sum, byte| sum << 8 | u64::from(*byte)) % 1_000
+    }
+}
+
+/// What becomes of a struck request.
+pub(super) enum Effect {
+    /// Answered with this; nothing is applied.
+    Instead(Reply),
+    /// Applied, then the answer is changed.
+    Altered(fn(Reply) -> Reply),
+    EmptyBody(u16),
+    Reset(Moment),
+    Hold(Moment),
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Moment {
+    Before,
+    After,
+}
+
+impl FaultKind {
+    pub(super) fn effect(&self, switches: &Switches, now: Timestamp) -> Effect {
+        match self {
+            Self::TooManyRequests(retry_after) => {
+                let mut reply = Reply::coded(429, "Too Many Requests", switches);
+                reply.retry_after = retry_after.header(now);
+                Effect::Instead(reply)
+            }
+            Self::Html500 => Effect::Instead(Reply::html(500, "Internal Server Error")),
+            Self::BadGateway => Effect::Instead(Reply::html(502, "Bad Gateway")),
+            Self::Unavailable => Effect::Instead(Reply::html(503, "Service Unavailable")),
+            Self::ResetBefore => Effect::Reset(Moment::Before),
+            Self::ResetAfter => Effect::Reset(Moment::After),
+            Self::TimeoutBefore => Effect::Hold(Moment::Before),
+            Self::TimeoutAfter => Effect::Hold(Moment::After),
+            Self::TruncatedJson => Effect::Altered(truncated),
+            Self::NonJson200 => Effect::Instead(Reply::html(200, "Please log in")),
+            Self::ErrorBody200 => Effect::Instead(Reply::error(200, "Something went wrong")),
+            Self::EmptyBody(status) => Effect::EmptyBody(*status),
+            Self::Unauthorized => Effect::Instead(Reply::coded(401, "Unauthorized", switches)),
+            Self::Status(status) => Effect::Instead(Reply::error(*status, format!("Answered {status} by script"))),
+        }
+    }
+}
+
+impl RetryAfter {
+    fn header(self, now: Timestamp) -> Option<String> {
+        match self {
+            Self::Absent => None,
+            Self::Seconds(seconds) => Some(seconds.to_string()),
+            Self::HttpDateIn(seconds) => {
+                let later = now.saturating_add(SignedDuration::from_secs(i64::from(seconds)));
+                Some(http_date(later.unwrap_or(now)))
+            }
+        }
+    }
+}
+
+/// An answer without a body still becomes broken JSON: the fault must not pass unseen.
+fn truncated(reply: Reply) -> Reply {
+    let whole = match reply.body.as_str() {
+        "" => r#"{"id": "5f0f2f0e"}"#.to_owned(),
+        body => body.to_owned(),
+    };
+    let half = whole.chars().count() / 2;
+    Reply { status: 200, body: whole.chars().take(half.max(1)).collect(), ..reply }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn patch(path: &str) -> Target<'_> {
+        Target { method: "PATCH", path, query: "", route: RouteKind::MemberPatch }
+    }
+
+    #[test]
+    fn scripted_faults_wait_for_their_request() {
+        let mut faults = Faults::default();
+        faults.scripted.push_back(Fault::once(FaultKind::Html500).on_method("POST"));
+        faults.scripted.push_back(Fault::once(FaultKind::BadGateway).on_path_suffix("/a").times(2));
+        assert_eq!(faults.strike(&patch("/x/b")), None);
+        assert_eq!(faults.strike(&patch("/x/a")), Some(FaultKind::BadGateway));
+        assert_eq!(faults.strike(&patch("/x/a")), Some(FaultKind::BadGateway));
+        assert_eq!(faults.strike(&patch("/x/a")), None);
+        assert_eq!(faults.scripted.len(), 1);
+    }
+
+    #[test]
+    fn seeded_faults_do_not_depend_on_the_order_of_requests() {
+        let run = |paths: &[String]| {
+            let mut faults = Faults::default();
+            faults.seed(SeededFaults {
+                faults_seed: 7,
+                rates: vec![(FaultKind::Html500, 200), (FaultKind::ResetAfter, 100)],
+                on: FaultMatch::default(),
+            });
+            let mut struck: Vec<_> = paths.iter().map(|path| (path.clone(), faults.strike(&patch(path)))).collect();
+            struck.sort_by(|a, b| a.0.cmp(&b.0));
+            struck
+        };
+        let mut paths: Vec<String> = (0..1_000).map(|n| format!("/{n}")).collect();
+        let forward = run(&paths);
+        paths.reverse();
+        assert_eq!(forward, run(&paths));
+        let hits = forward.iter().filter(|(_, kind)| kind.is_some()).count();
+        assert!((250..350).contains(&hits), "{hits}");
+    }
+}
