@@ -41,7 +41,7 @@ struct Removal {
 
 /// Activations in the order of their ids, removed ones too.
 #[utoipa::path(get, path = "/v1/activations", tag = "activations", params(ListQuery),
-    responses((status = 200, description = "A part of the list", body = ref("#/components/schemas/Page_for_Activation"))))]
+    responses((status = 200, description = "A part of the list", body = ref("#/components/schemas/PageOfActivation"))))]
 async fn list_activations(State(api): State<Arc<Api>>, Asked(part): Asked<ListQuery>) -> Answer<Page<ActivationView>> {
     Ok(Json(api.control.activations(&part.into()).await?))
 }

@@ -25,7 +25,7 @@ pub(super) fn routes() -> OpenApiRouter<Arc<Api>> {
 
 /// Authorizations in the order of their ids, without their secrets.
 #[utoipa::path(get, path = "/v1/authorizations", tag = "authorizations", params(ListQuery),
-    responses((status = 200, description = "A part of the list", body = ref("#/components/schemas/Page_for_Authorization"))))]
+    responses((status = 200, description = "A part of the list", body = ref("#/components/schemas/PageOfAuthorization"))))]
 async fn list_authorizations(
     State(api): State<Arc<Api>>,
     Asked(part): Asked<ListQuery>,

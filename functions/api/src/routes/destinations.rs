@@ -65,7 +65,7 @@ impl From<&Spec> for DestinationView {
 
 /// The destinations with the schemas of their settings and credentials.
 #[utoipa::path(get, path = "/v1/destinations", tag = "destinations",
-    responses((status = 200, description = "All of them", body = ref("#/components/schemas/Page_for_Destination"))))]
+    responses((status = 200, description = "All of them", body = ref("#/components/schemas/PageOfDestination"))))]
 async fn list_destinations(State(api): State<Arc<Api>>) -> Json<Page<DestinationView>> {
     let items = api.control.destinations.iter().map(|destination| DestinationView::from(destination.spec())).collect();
     Json(Page { items, next: None })

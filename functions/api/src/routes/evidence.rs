@@ -26,7 +26,7 @@ pub(super) fn routes() -> OpenApiRouter<Arc<Api>> {
 /// An activation's walks with their progress, the newest first.
 #[utoipa::path(get, path = "/v1/activations/{activation}/backfills", tag = "evidence",
     params(("activation" = String, Path), ListQuery),
-    responses((status = 200, description = "A part of the list", body = ref("#/components/schemas/Page_for_Job"))))]
+    responses((status = 200, description = "A part of the list", body = ref("#/components/schemas/PageOfJob"))))]
 async fn list_backfills(
     State(api): State<Arc<Api>>,
     Named(id): Named<ActivationId>,
@@ -50,7 +50,7 @@ async fn kept(api: &Api, id: &ActivationId, kept: Kept, part: ListQuery) -> Answ
 /// Records that were filtered. A part may be short or empty and still have a next one.
 #[utoipa::path(get, path = "/v1/activations/{activation}/filtered", tag = "evidence",
     params(("activation" = String, Path), ListQuery),
-    responses((status = 200, description = "A part of the list", body = ref("#/components/schemas/Page_for_KeptRecord"))))]
+    responses((status = 200, description = "A part of the list", body = ref("#/components/schemas/PageOfKeptRecord"))))]
 async fn list_filtered(
     State(api): State<Arc<Api>>,
     Named(id): Named<ActivationId>,
@@ -62,7 +62,7 @@ async fn list_filtered(
 /// Records that were rejected. A part may be short or empty and still have a next one.
 #[utoipa::path(get, path = "/v1/activations/{activation}/rejected", tag = "evidence",
     params(("activation" = String, Path), ListQuery),
-    responses((status = 200, description = "A part of the list", body = ref("#/components/schemas/Page_for_KeptRecord"))))]
+    responses((status = 200, description = "A part of the list", body = ref("#/components/schemas/PageOfKeptRecord"))))]
 async fn list_rejected(
     State(api): State<Arc<Api>>,
     Named(id): Named<ActivationId>,
@@ -74,7 +74,7 @@ async fn list_rejected(
 /// Records that are parked. A part may be short or empty and still have a next one.
 #[utoipa::path(get, path = "/v1/activations/{activation}/parked", tag = "evidence",
     params(("activation" = String, Path), ListQuery),
-    responses((status = 200, description = "A part of the list", body = ref("#/components/schemas/Page_for_KeptRecord"))))]
+    responses((status = 200, description = "A part of the list", body = ref("#/components/schemas/PageOfKeptRecord"))))]
 async fn list_parked(
     State(api): State<Arc<Api>>,
     Named(id): Named<ActivationId>,

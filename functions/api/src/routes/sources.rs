@@ -30,7 +30,7 @@ pub(super) fn routes() -> OpenApiRouter<Arc<Api>> {
 
 /// Sources in the order of their ids.
 #[utoipa::path(get, path = "/v1/sources", tag = "sources", params(ListQuery),
-    responses((status = 200, description = "A part of the list", body = ref("#/components/schemas/Page_for_Source"))))]
+    responses((status = 200, description = "A part of the list", body = ref("#/components/schemas/PageOfSource"))))]
 async fn list_sources(State(api): State<Arc<Api>>, Asked(part): Asked<ListQuery>) -> Answer<Page<Source>> {
     Ok(Json(api.control.sources(&part.into()).await?))
 }
@@ -90,7 +90,7 @@ async fn drop_previous_source_secret(
 /// A source's audiences in the order of their ids, deleted ones too.
 #[utoipa::path(get, path = "/v1/sources/{source}/audiences", tag = "audiences",
     params(("source" = String, Path), ListQuery),
-    responses((status = 200, description = "A part of the list", body = ref("#/components/schemas/Page_for_AudienceView"))))]
+    responses((status = 200, description = "A part of the list", body = ref("#/components/schemas/PageOfAudienceView"))))]
 async fn list_audiences(
     State(api): State<Arc<Api>>,
     Named(source): Named<SourceId>,
@@ -161,7 +161,7 @@ async fn restore_audience(
 /// A source's calculated attributes in the order of their ids.
 #[utoipa::path(get, path = "/v1/sources/{source}/attributes", tag = "attributes",
     params(("source" = String, Path), ListQuery),
-    responses((status = 200, description = "A part of the list", body = ref("#/components/schemas/Page_for_AttributeView"))))]
+    responses((status = 200, description = "A part of the list", body = ref("#/components/schemas/PageOfAttributeView"))))]
 async fn list_attributes(
     State(api): State<Arc<Api>>,
     Named(source): Named<SourceId>,
