@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::body::Body;
+use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
 use http::{HeaderMap, StatusCode};
 use jiff::Timestamp;
@@ -35,12 +36,12 @@ pub(crate) struct Answer {
 /// Takes a request: who sends, is it them, what do they say, and only then is anything stored.
 pub(crate) async fn take(
     State(app): State<Arc<Ingest>>,
-    Path(source): Path<String>,
+    source: Result<Path<String>, PathRejection>,
     headers: HeaderMap,
     body: Body,
 ) -> Result<(StatusCode, Json<Answer>), Problem> {
     let now = app.ports.clock.now();
-    let source = find_source(&app, &source).await?;
+    let source = find_source(&app, source).await?;
     let _place = app.admit(format!("source/{}", source.id))?;
     let body = body::receive(&headers, body, MAX_BODY_BYTES).await?;
     let proven = authenticate(&app, &source, &headers, &body, now).await?;
@@ -52,9 +53,9 @@ pub(crate) async fn take(
     store(&app, &source, parsed).await
 }
 
-async fn find_source(app: &Ingest, id: &str) -> Result<Source, Problem> {
+async fn find_source(app: &Ingest, id: Result<Path<String>, PathRejection>) -> Result<Source, Problem> {
     let unknown = || Problem::not_found("no such source");
-    let id: SourceId = id.parse().map_err(|_| unknown())?;
+    let id: SourceId = id.ok().and_then(|Path(id)| id.parse().ok()).ok_or_else(unknown)?;
     app.catalog.snapshot().await?.sources.get(&id).cloned().ok_or_else(unknown)
 }
 

@@ -32,23 +32,25 @@ impl CachedSecrets {
         name: &str,
         judge: impl Fn(Option<&Secret>) -> Result<T, E>,
     ) -> PortResult<Result<T, E>> {
-        let judged = judge(self.get(name, MAX_AGE).await?.as_ref());
-        match judged {
-            Ok(judged) => Ok(Ok(judged)),
-            Err(_) => Ok(judge(self.get(name, MIN_AGE).await?.as_ref())),
+        let (read_at, secret) = self.get(name, MAX_AGE).await?;
+        let judged = judge(secret.as_ref());
+        if judged.is_ok() {
+            return Ok(judged);
         }
+        let (read_again_at, secret) = self.get(name, MIN_AGE).await?;
+        Ok(if read_again_at == read_at { judged } else { judge(secret.as_ref()) })
     }
 
-    async fn get(&self, name: &str, max_age: SignedDuration) -> PortResult<Option<Secret>> {
+    async fn get(&self, name: &str, max_age: SignedDuration) -> PortResult<(Timestamp, Option<Secret>)> {
         let now = self.clock.now();
         if let Some((read_at, secret)) = self.copies.lock().unwrap_or_else(PoisonError::into_inner).get(name)
             && now.duration_since(*read_at) < max_age
         {
-            return Ok(secret.clone());
+            return Ok((*read_at, secret.clone()));
         }
         let secret = self.vault.get(name).await?;
         let mut copies = self.copies.lock().unwrap_or_else(PoisonError::into_inner);
         copies.insert(name.to_owned(), (now, secret.clone()));
-        Ok(secret)
+        Ok((now, secret))
     }
 }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::body::Body;
+use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -45,11 +46,11 @@ enum Refused {
 /// Takes a signal and passes it on; the delivery looks whom it means.
 pub(crate) async fn take(
     State(app): State<Arc<Ingest>>,
-    Path(activation): Path<String>,
+    activation: Result<Path<String>, PathRejection>,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Json<Answer>, Problem> {
-    let activation = find_activation(&app, &activation).await?;
+    let activation = find_activation(&app, activation).await?;
     let _place = app.admit(format!("signal/{}", activation.id))?;
     authenticate(&app, &activation, &headers).await?;
     let destination = (app.destinations)(&activation.destination)
@@ -71,9 +72,9 @@ pub(crate) async fn take(
     Ok(Json(Answer { taken: true }))
 }
 
-async fn find_activation(app: &Ingest, id: &str) -> Result<Activation, Problem> {
+async fn find_activation(app: &Ingest, id: Result<Path<String>, PathRejection>) -> Result<Activation, Problem> {
     let unknown = || Problem::not_found("no such activation");
-    let id: ActivationId = id.parse().map_err(|_| unknown())?;
+    let id: ActivationId = id.ok().and_then(|Path(id)| id.parse().ok()).ok_or_else(unknown)?;
     app.catalog.snapshot().await?.activations.get(&id).cloned().ok_or_else(unknown)
 }
 

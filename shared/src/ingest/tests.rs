@@ -113,9 +113,9 @@ fn nudges_hold_at_most_two_hundred_people() {
     let messages = nudges(&activation("a", "buyers"), &people, NOW.parse().unwrap());
     let sizes: Vec<usize> = messages
         .iter()
-        .map(|message| match Message::decode(&message.body).unwrap() {
-            Message::Nudge(nudge) => nudge.people.len(),
-            other => panic!("{other:?}"),
+        .map(|message| {
+            let Ok(Message::Nudge(nudge)) = Message::decode(&message.body) else { panic!("not a nudge") };
+            nudge.people.len()
         })
         .collect();
     assert_eq!(sizes, [200, 200, 50]);

@@ -183,10 +183,7 @@ impl World {
     /// The nudges sent so far, and forgets them.
     pub(crate) fn nudges(&self) -> Vec<Nudge> {
         let sent = std::mem::take(&mut *self.sent.0.lock().unwrap());
-        let nudge = |message| match message {
-            Message::Nudge(nudge) => Some(nudge),
-            _ => None,
-        };
+        let nudge = |message| if let Message::Nudge(nudge) = message { Some(nudge) } else { None };
         sent.into_iter().flat_map(|(_, messages)| messages).filter_map(nudge).collect()
     }
 }
