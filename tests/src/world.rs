@@ -21,7 +21,7 @@ use tower::ServiceExt;
 /// The twin's list.
 pub const LIST: u64 = 4711;
 /// The secret of the source `shop`, in the header `x-secret`.
-pub const SECRET: &str = "the source's own secret";
+pub const SECRET: &str = "the-sources-own-secret";
 
 /// An installation with its twin.
 pub struct World {

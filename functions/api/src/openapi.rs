@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 
 use muster::control::{
     AccountingView, ActivationChange, ActivationView, AttributeView, AudienceView, AuthorizationChange, KeptRecord,
-    NewActivation, NewAudience, NewAuthorization, NewSource, Page, PersonEvidence, PersonQuery,
+    NewActivation, NewAudience, NewAuthorization, NewSource, Page, PersonEvidence, PersonQuery, SignalLogin,
 };
 use muster::destination::{Checked, Discovered};
 use muster::model::{Authorization, Job, Source};
@@ -77,6 +77,7 @@ fn schemas() -> Value {
         NewAudience,
         NewAuthorization,
         NewSecret,
+        SignalLogin,
         NewSource,
         Page<ActivationView>,
         Page<AttributeView>,

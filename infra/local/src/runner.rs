@@ -101,26 +101,48 @@ impl Runner {
         }
     }
 
+    /// Runs whatever is due now, and what that makes due at once; the clock stays.
+    ///
+    /// # Errors
+    /// Where the store fails.
+    pub async fn run_due(&mut self) -> PortResult<Option<Timestamp>> {
+        loop {
+            match self.turn().await? {
+                Turn::Worked => {}
+                Turn::Idle(next) if self.running.is_empty() => match next {
+                    Some(next) if next <= self.now() => {}
+                    Some(_) | None => return Ok(next),
+                },
+                Turn::Idle(_) => {
+                    if let Some(ended) = self.running.join_next().await {
+                        self.ended(ended);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Runs whatever is due, then jumps to what is due next, if anything.
+    ///
+    /// # Errors
+    /// Where the store fails.
+    pub async fn run_one_jump(&mut self) -> PortResult<()> {
+        if let (Some(next), Some(jump)) = (self.run_due().await?, self.system.jump.clone()) {
+            jump.advance_to(next);
+        }
+        Ok(())
+    }
+
     /// Runs until nothing is left: no message, delayed ones included, and no flight. Jumps over idle time.
     ///
     /// # Errors
     /// Where the store fails.
     pub async fn run_until_quiet(&mut self) -> PortResult<()> {
-        loop {
-            match self.turn().await? {
-                Turn::Worked => {}
-                Turn::Idle(_) if !self.running.is_empty() => {
-                    if let Some(ended) = self.running.join_next().await {
-                        self.ended(ended);
-                    }
-                }
-                Turn::Idle(None) => return Ok(()),
-                Turn::Idle(Some(next)) => match &self.system.jump {
-                    Some(jump) => jump.advance_to(next),
-                    None => return Ok(()),
-                },
-            }
+        while let Some(next) = self.run_due().await? {
+            let Some(jump) = &self.system.jump else { return Ok(()) };
+            jump.advance_to(next);
         }
+        Ok(())
     }
 
     fn ended(&mut self, ended: Result<usize, tokio::task::JoinError>) {

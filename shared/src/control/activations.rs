@@ -338,7 +338,7 @@ impl Control {
         if !activation.is_prepared() {
             self.send_prepare(activation).await?;
         }
-        super::start_job(&self.ports, activation, kind, self.cache_age()).await
+        crate::delivery::start_job(&self.ports, activation, kind, self.cache_age()).await
     }
 
     /// Takes an activation away. Nothing is sent for it any more, save for the relabelling that was asked
@@ -355,7 +355,10 @@ impl Control {
                     let links = all.iter().map(|audience| changes::unlink_audience(activation, audience));
                     consequence = links.fold(consequence, Consequence::and);
                 }
-                let was = std::mem::replace(&mut activation.status, ActivationStatus::Removed);
+                let was = activation.status;
+                if was != ActivationStatus::Removed {
+                    activation.set_status(ActivationStatus::Removed, None);
+                }
                 Ok((was != ActivationStatus::Removed || consequence != Consequence::Nothing).then_some(consequence))
             })
             .await?;

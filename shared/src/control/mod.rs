@@ -12,6 +12,7 @@ pub mod audiences;
 pub mod authorizations;
 pub mod changes;
 pub mod evidence;
+pub mod signals;
 pub mod sources;
 #[cfg(test)]
 mod tests;
@@ -22,14 +23,12 @@ use std::sync::Arc;
 use jiff::{SignedDuration, Timestamp};
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize};
-use uuid::Uuid;
 
 use crate::catalog::{self, CachedCatalog, Cataloged, Edit};
+use crate::delivery::start_job;
 use crate::destination::{Destination, Failure};
 use crate::http::Http;
-use crate::model::{
-    Activation, ActivationId, InstallationKey, Job, JobId, JobKind, JobStatus, Message, Provider, QueueName,
-};
+use crate::model::{Activation, ActivationId, InstallationKey, JobKind, Message, Provider, QueueName};
 use crate::ports::{Outgoing, PortError, PortResult, Ports};
 use changes::Consequence;
 
@@ -38,6 +37,7 @@ pub use activations::{ActivationChange, AttributesEdit, AudiencesEdit, Labels, N
 pub use audiences::{AttributeView, AudienceView, NewAudience};
 pub use authorizations::{AuthorizationChange, NewAuthorization};
 pub use evidence::{AccountingView, Kept, KeptRecord, PersonEvidence, PersonQuery};
+pub use signals::SignalLogin;
 pub use sources::{NewSource, SourceSecret};
 
 /// The control plane.
@@ -158,43 +158,6 @@ fn check_description(text: &str) -> ControlResult<()> {
 }
 
 const MAX_NAME: usize = 200;
-
-/// Writes a new job and asks for it after `delay`: the longest age of a worker's catalog, so that the
-/// walk sees what was just edited. Should the message be lost, the job stands in the ledger, not begun.
-///
-/// # Errors
-/// Where a store does not answer.
-pub async fn start_job(
-    ports: &Ports,
-    activation: &Activation,
-    kind: JobKind,
-    delay: SignedDuration,
-) -> PortResult<Job> {
-    let now = ports.clock.now();
-    let job = Job {
-        id: new_job_id(now)?,
-        activation: activation.id.clone(),
-        kind,
-        status: JobStatus::Running,
-        cursor: None,
-        walked: 0,
-        nudged: 0,
-        of: ports.people.count(&activation.source).await?,
-        started_at: now,
-        ended_at: None,
-        why: None,
-    };
-    ports.ledger.put_job(&job).await?;
-    send_later(ports, &Message::Job { job: job.id.clone() }, delay).await?;
-    Ok(job)
-}
-
-fn new_job_id(now: Timestamp) -> PortResult<JobId> {
-    let seconds = u64::try_from(now.as_second()).unwrap_or_default();
-    let nanoseconds = u32::try_from(now.subsec_nanosecond()).unwrap_or_default();
-    let id = Uuid::new_v7(uuid::Timestamp::from_unix(uuid::NoContext, seconds, nanoseconds)).to_string();
-    id.parse().map_err(|_| PortError::Unreadable { store: "ledger", what: format!("job id {id}") })
-}
 
 async fn send_later(ports: &Ports, message: &Message, delay: SignedDuration) -> PortResult<()> {
     ports.queue.send(&QueueName::Jobs, vec![Outgoing { body: message.encode(), delay }]).await

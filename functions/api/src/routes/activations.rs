@@ -6,7 +6,7 @@ use axum::Json;
 use axum::extract::State;
 use axum::response::Response;
 use http::StatusCode;
-use muster::control::{ActivationChange, ActivationView, Labels, NewActivation, Page};
+use muster::control::{ActivationChange, ActivationView, Labels, NewActivation, Page, SignalLogin};
 use muster::destination::Checked;
 use muster::model::{ActivationId, Job, JobKind};
 use serde::Deserialize;
@@ -28,6 +28,7 @@ pub(super) fn routes() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(resume))
         .routes(routes!(catch_up))
         .routes(routes!(resync))
+        .routes(routes!(set_signal_login))
 }
 
 /// What is to become of what stands at the vendor.
@@ -143,4 +144,18 @@ async fn resync(
     Named(id): Named<ActivationId>,
 ) -> Result<(StatusCode, Json<Job>), Problem> {
     walk(&api, &id, JobKind::Resync).await
+}
+
+/// Sets the login that the vendor's own webhooks to `/v1/signals/{activation}` must bear (HTTP Basic).
+#[utoipa::path(put, path = "/v1/activations/{activation}/signal", tag = "activations",
+    params(("activation" = String, Path)),
+    request_body(content = ref("#/components/schemas/SignalLogin"), content_type = "application/json"),
+    responses((status = 204, description = "The login is set")))]
+async fn set_signal_login(
+    State(api): State<Arc<Api>>,
+    Named(id): Named<ActivationId>,
+    Body(login): Body<SignalLogin>,
+) -> Result<StatusCode, Problem> {
+    api.control.set_signal_login(&id, &login).await?;
+    Ok(StatusCode::NO_CONTENT)
 }
