@@ -235,6 +235,14 @@ pub struct Rate {
     pub burst: f64,
 }
 
+impl Rate {
+    /// The bucket that never lets more than `per_second` requests into any second, from wherever the vendor
+    /// counts it: what flows in plus what is there at once.
+    pub fn within(per_second: f64) -> Self {
+        Self { per_second: per_second * 0.95, burst: (per_second * 0.05).max(1.0) }
+    }
+}
+
 /// Flights, jobs, claims, budgets, and people being erased.
 #[async_trait]
 pub trait Ledger: Send + Sync {

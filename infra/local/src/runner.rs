@@ -122,15 +122,16 @@ impl Runner {
         }
     }
 
-    /// Runs whatever is due, then jumps to what is due next, if anything.
+    /// Runs whatever is due, then jumps to what is due next; answers whether there was anything.
     ///
     /// # Errors
     /// Where the store fails.
-    pub async fn run_one_jump(&mut self) -> PortResult<()> {
-        if let (Some(next), Some(jump)) = (self.run_due().await?, self.system.jump.clone()) {
+    pub async fn run_one_jump(&mut self) -> PortResult<bool> {
+        let next = self.run_due().await?;
+        if let (Some(next), Some(jump)) = (next, self.system.jump.clone()) {
             jump.advance_to(next);
         }
-        Ok(())
+        Ok(next.is_some())
     }
 
     /// Runs until nothing is left: no message, delayed ones included, and no flight. Jumps over idle time.

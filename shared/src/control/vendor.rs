@@ -14,7 +14,7 @@ const QUESTION_TIME: SignedDuration = SignedDuration::from_secs(60);
 
 /// What the account allows, or else the destination's safe rate.
 pub(super) fn rate(authorization: &Authorization, safe: Rate) -> Rate {
-    authorization.requests_per_second.map_or(safe, |per_second| Rate { per_second, burst: per_second.max(1.0) })
+    Rate::within(authorization.requests_per_second.unwrap_or(safe.per_second))
 }
 
 impl Control {

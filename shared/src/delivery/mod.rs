@@ -152,10 +152,10 @@ impl Engine {
             .authorizations
             .get(&activation.authorization)
             .and_then(|authorization| authorization.requests_per_second)
-            .map_or(spec.rate, |per_second| Rate { per_second, burst: per_second.max(1.0) });
+            .unwrap_or(spec.rate.per_second);
         let account = Account {
             authorization: activation.authorization.clone(),
-            rate,
+            rate: Rate::within(rate),
             origins: spec.origins,
             ledger: Arc::clone(&self.ports.ledger),
             clock: Arc::clone(&self.ports.clock),
@@ -169,8 +169,9 @@ impl Engine {
         })
     }
 
-    async fn send_nudge(&self, provider: &Provider, nudge: Nudge, most: usize) -> PortResult<()> {
+    async fn send_nudge(&self, provider: &Provider, mut nudge: Nudge, most: usize) -> PortResult<()> {
         let now = self.now();
+        nudge.not_before = nudge.not_before.map(next_millisecond);
         let delay = nudge.not_before.map_or(SignedDuration::ZERO, |time| time.duration_since(now));
         let delay = delay.clamp(SignedDuration::ZERO, MAX_DELAY);
         let messages = nudge
@@ -191,6 +192,13 @@ impl Engine {
         let delay = delay.clamp(SignedDuration::ZERO, MAX_DELAY);
         self.ports.queue.send(queue, vec![Outgoing { body: message.encode(), delay }]).await
     }
+}
+
+/// Queues keep time more coarsely than clocks. A message that became visible a moment before its own time
+/// would be put back, become visible at once, and so on until that moment has passed.
+fn next_millisecond(at: Timestamp) -> Timestamp {
+    let milliseconds = (at.as_nanosecond() + 999_999).div_euclid(1_000_000);
+    Timestamp::from_nanosecond(milliseconds * 1_000_000).unwrap_or(at)
 }
 
 fn plain_nudge(activation: &Activation, people: Vec<PersonKey>, lane: Lane) -> Nudge {

@@ -10,6 +10,11 @@ use crate::model::{Activation, ActivationId, ActivationStatus, JobKind, JobStatu
 use crate::ports::PortResult;
 use crate::steps::Step;
 
+/// When the vendor's side of an activation was last looked at.
+pub(super) fn looked_mark(id: &ActivationId) -> String {
+    format!("looked/{id}")
+}
+
 impl Engine {
     /// Prepares the newest layout. A failing activation is checked first, and works again if that is good.
     pub async fn prepare(&self, id: &ActivationId, attempts: u32, deadline: Timestamp) -> PortResult<()> {
@@ -20,6 +25,8 @@ impl Engine {
         if activation.status == ActivationStatus::Draft {
             return Ok(());
         }
+        // The sweep looks again only where nobody looked for a while, so that tries do not multiply.
+        self.ports.ledger.set_mark(&looked_mark(id), self.now()).await?;
         self.catalog.forget().await;
         let snapshot = self.catalog.snapshot().await?;
         let links = links(self.ports.catalog.as_ref(), &activation).await?;
@@ -96,6 +103,10 @@ impl Engine {
             Failure::Retryable { .. } => retry::backoff(attempts, None, &self.dice),
         };
         tracing::warn!(activation = %activation.id, %failure, attempts, "the vendor's side could not be prepared yet");
+        // Nobody waits for a comparison, and a failing activation is tried every few minutes anyway.
+        if activation.is_prepared() || activation.status == ActivationStatus::Failing {
+            return Ok(());
+        }
         let message = Message::Prepare { activation: activation.id.clone(), attempts };
         self.send_message(&QueueName::Jobs, &message, wait).await
     }

@@ -308,7 +308,7 @@ impl<'a> Run<'a> {
                 not_before: Some(*not_before),
                 ..plain_nudge(self.subject.activation, people.iter().copied().collect(), self.nudge.lane)
             };
-            self.engine.send_nudge(&self.subject.activation.destination, nudge, LIVE_NUDGE).await?;
+            self.engine.send_nudge(&self.subject.activation.destination, nudge, most_people(self.nudge.lane)).await?;
         }
         Ok(())
     }
@@ -383,7 +383,7 @@ impl<'a> Run<'a> {
         }
         for (until, people) in std::mem::take(&mut self.put_off) {
             let nudge = Nudge { not_before: Some(until), people: people.into_iter().collect(), ..self.nudge.clone() };
-            self.engine.send_nudge(&activation.destination, nudge, super::walk::BULK_NUDGE).await?;
+            self.engine.send_nudge(&activation.destination, nudge, most_people(self.nudge.lane)).await?;
         }
         if let Some(failure) = &self.stop {
             self.engine.stop(activation, failure).await?;
@@ -443,6 +443,14 @@ impl Outcomes<'_> {
             .waits
             .entry((attempts, retry_after))
             .or_insert_with(|| retry::backoff(attempts, retry_after, &engine.dice))
+    }
+}
+
+/// What goes in bulk is tried again in bulk: smaller nudges would become smaller files.
+fn most_people(lane: Lane) -> usize {
+    match lane {
+        Lane::Live => LIVE_NUDGE,
+        Lane::Bulk => super::walk::BULK_NUDGE,
     }
 }
 

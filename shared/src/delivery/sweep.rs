@@ -140,7 +140,7 @@ impl Engine {
         let mut looked_at = 0;
         for activation in snapshot.activations.values() {
             let Some(every) = look_every(activation) else { continue };
-            let mark = format!("looked/{}", activation.id);
+            let mark = super::prepare::looked_mark(&activation.id);
             let last = self.ports.ledger.mark(&mark).await?.unwrap_or(activation.created_at);
             if now.duration_since(last) < every {
                 continue;
