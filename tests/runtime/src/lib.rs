@@ -115,7 +115,10 @@ async fn next(State(lambda): State<Arc<Lambda>>) -> Response {
     let headers = [
         ("Lambda-Runtime-Aws-Request-Id", id_of(left)),
         ("Lambda-Runtime-Deadline-Ms", deadline.as_millisecond().to_string()),
-        ("Lambda-Runtime-Invoked-Function-Arn", "arn:aws:lambda:eu-west-1:123456789012:function:muster-test".to_owned()),
+        (
+            "Lambda-Runtime-Invoked-Function-Arn",
+            "arn:aws:lambda:eu-west-1:123456789012:function:muster-test".to_owned(),
+        ),
     ];
     (headers, Json(event)).into_response()
 }

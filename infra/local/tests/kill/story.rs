@@ -78,6 +78,7 @@ fn told(number: usize, person: usize, mut fact: Value) -> Value {
     let kind = fact["type"].as_str().unwrap_or_default();
     fact["id"] = json!(format!("{number}-{person}-{kind}-{}", fact["attribute"].as_str().unwrap_or_default()));
     fact["person"] = json!({"user_id": format!("{person:03}"), "email": format!("person{person:03}@example.com")});
-    fact["occurred_at"] = json!(format!("2026-01-{:02}T{:02}:{:02}:00Z", 1 + number / 1440, number / 60 % 24, number % 60));
+    fact["occurred_at"] =
+        json!(format!("2026-01-{:02}T{:02}:{:02}:00Z", 1 + number / 1440, number / 60 % 24, number % 60));
     fact
 }

@@ -79,7 +79,10 @@ impl World {
     }
 
     /// Sends a request until it is answered, by whichever process.
-    async fn send(&mut self, build: impl Fn(&reqwest::Client, &str) -> RequestBuilder) -> Result<(StatusCode, Value), String> {
+    async fn send(
+        &mut self,
+        build: impl Fn(&reqwest::Client, &str) -> RequestBuilder,
+    ) -> Result<(StatusCode, Value), String> {
         loop {
             if let Some(url) = &self.process.url
                 && let Ok(answer) = build(&self.client, url).send().await
