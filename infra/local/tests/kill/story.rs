@@ -51,7 +51,9 @@ impl Story {
             .map(|fact| told(person, person, fact))
         };
         let before = (0..300).flat_map(of_person).collect();
-        let after = (300..400).map(|number| change(number, &mut random, 60)).collect();
+        let mut after: Vec<Value> = (300..400).map(|number| change(number, &mut random, 60)).collect();
+        let plan_ends = json!({"type": "attribute.changed", "attribute": "plan", "value": null});
+        after.extend((400..450).map(|number| told(number, number - 300, plan_ends.clone())));
         Self { before, after, batch: 450, weather: Weather::Calm }
     }
 

@@ -22,6 +22,8 @@ use crate::story::{Story, Weather};
 
 const LIST: u64 = 4711;
 const SECRET: &str = "a-secret-of-the-source";
+/// Within the 15 minutes that the destination allows, and after the sweep of a flight that a crash left.
+const IMPORT_SECONDS: u32 = 600;
 /// Between two looks at a process that says nothing by itself.
 const PAUSE: Duration = Duration::from_millis(20);
 /// A case takes two or three seconds; a loaded machine is slower.
@@ -228,7 +230,7 @@ async fn start_twin(
     expected: &Expected,
     weather: Weather,
 ) -> Result<(HeyloyaltyTwin, BTreeMap<String, MemberView>), String> {
-    // In Muster's own time: it jumps, and an import that takes 90 seconds must take them there.
+    // In Muster's own time: it jumps, and an import that takes ten minutes must take them there.
     let options = Options { clock: TwinClock::hearsay(Timestamp::UNIX_EPOCH), ..Options::default() };
     let twin = HeyloyaltyTwin::start(options).await.map_err(|error| error.to_string())?;
     let refused = |error: muster_twins::heyloyalty::Refused| error.to_string();
@@ -243,6 +245,7 @@ async fn start_twin(
         members.into_iter().map(move |member| (email.clone(), member))
     });
     let strangers = strangers.collect();
+    twin.with_switches(|switches| switches.import_delay_seconds = IMPORT_SECONDS);
     if weather == Weather::Rough {
         let kinds = [
             (FaultKind::ResetAfter, 2),
