@@ -5,12 +5,20 @@ use std::collections::BTreeMap;
 
 use aws_lambda_events::event::sqs::{BatchItemFailure, SqsBatchResponse, SqsEvent, SqsMessage};
 use jiff::{SignedDuration, Timestamp};
+use lambda_runtime::Context;
 use muster::delivery::Engine;
 use muster::model::{ActivationId, Lane, Message, Nudge};
 use muster::ports::PortResult;
 
 /// Nudges of one batch that can go as one run.
 type Together = BTreeMap<(ActivationId, Lane, bool), Vec<(String, Nudge)>>;
+
+/// The time left in the invocation that Lambda gave this context.
+pub fn remaining(engine: &Engine, context: &Context) -> SignedDuration {
+    let deadline = i64::try_from(context.deadline).unwrap_or(i64::MAX);
+    let deadline = Timestamp::from_millisecond(deadline).unwrap_or(Timestamp::MAX);
+    deadline.duration_since(engine.ports.clock.now())
+}
 
 /// Handles a batch; answers which messages must come back. `remaining` is the time left in this run.
 pub async fn handle(engine: &Engine, event: SqsEvent, remaining: SignedDuration) -> SqsBatchResponse {

@@ -7,9 +7,8 @@ use std::sync::Arc;
 use axum::Router;
 use axum::extract::Request;
 use jiff::SignedDuration;
-use muster::catalog::CachedCatalog;
 use muster::control::Control;
-use muster::delivery::{Dice, Engine, Registry, Times};
+use muster::delivery::{Dice, Engine, Times};
 use muster::embedded::{Embedded, JumpClock};
 use muster::http::{Http, HttpTimes};
 use muster::ports::{Clock, PortError};
@@ -65,9 +64,12 @@ pub enum StartError {
     /// The data folder.
     #[error(transparent)]
     Open(#[from] muster::embedded::OpenError),
-    /// Times that do not fit together, a client that cannot be made.
+    /// A client that cannot be made.
     #[error("{0}")]
-    Wiring(String),
+    Http(String),
+    /// The engine.
+    #[error(transparent)]
+    Engine(#[from] muster::delivery::OpenError),
     /// The store.
     #[error(transparent)]
     Port(#[from] PortError),
@@ -96,33 +98,25 @@ impl System {
     /// See [`StartError`].
     pub async fn open(wiring: Wiring) -> Result<Self, StartError> {
         let Wiring { data, clock, jump, rewrites, http, times, steps, dice } = wiring;
-        times.check(http).map_err(|error| StartError::Wiring(error.to_string()))?;
         let embedded = match &data {
             Some(folder) => Embedded::open(folder, clock)?,
             None => Embedded::in_memory(clock)?,
         };
         let ports = embedded.ports();
-        let http = Http::new(http, rewrites).map_err(StartError::Wiring)?;
-        let installation = muster::installation::installation_key(ports.vault.as_ref()).await?;
-        let catalog =
-            Arc::new(CachedCatalog::new(Arc::clone(&ports.catalog), Arc::clone(&ports.clock), times.cache_age));
-        let engine = Arc::new(Engine {
-            ports: ports.clone(),
-            catalog: Arc::clone(&catalog),
-            http: http.clone(),
-            installation: installation.clone(),
-            times,
-            steps: Arc::clone(&steps),
-            dice,
-            destinations: Arc::new(Registry),
-        });
+        let http = Http::new(http, rewrites).map_err(StartError::Http)?;
+        let engine = Engine::open(ports.clone(), http, times, Arc::clone(&steps), dice).await?;
         let token = muster_api::api_token(ports.vault.as_ref()).await?;
-        let control =
-            Control { ports: ports.clone(), catalog, http, installation, destinations: muster::destinations::all() };
+        let control = Control {
+            ports: ports.clone(),
+            catalog: Arc::clone(&engine.catalog),
+            http: engine.http.clone(),
+            installation: engine.installation.clone(),
+            destinations: muster::destinations::all(),
+        };
         let api = Arc::new(Api { control, token: token.clone() });
         let ingest = Ingest::open(ports, steps).await?.with_catalog_max_age(times.cache_age);
         let router = join(muster_ingest::router(Arc::new(ingest)), muster_api::router(Arc::clone(&api)));
-        Ok(Self { embedded, engine, api, router, token: token.expose().to_owned(), jump })
+        Ok(Self { embedded, engine: Arc::new(engine), api, router, token: token.expose().to_owned(), jump })
     }
 
     /// Time left in a run that starts now.

@@ -5,7 +5,6 @@ use serde::Deserialize;
 
 use super::changes::Consequence;
 use super::{Control, ControlError, ControlResult, MAX_NAME, Page, Part, check_description, check_text, page, present};
-use crate::catalog::Cataloged;
 use crate::model::{Activation, ActivationStatus, Authorization, AuthorizationId, JobKind, Provider};
 use crate::ports::{Kind, Secret};
 
@@ -98,12 +97,12 @@ impl Control {
             created_at: now,
             secret_changed_at: now,
         };
-        // The id is claimed first, so that nobody overwrites another authorization's secret.
-        self.create("an authorization", &authorization).await?;
-        if let Err(error) = self.ports.vault.put(&vault_name(&authorization.id), &secret).await {
-            self.ports.catalog.delete(Kind::Authorization, &authorization.catalog_id()).await?;
-            return Err(error.into());
-        }
+        let kept = (&*vault_name(&authorization.id), &secret);
+        let is_repeat = |stored: &Authorization| {
+            let Authorization { created_at, secret_changed_at, .. } = *stored;
+            *stored == Authorization { created_at, secret_changed_at, ..authorization.clone() }
+        };
+        self.create_with_secret("an authorization", &authorization, kept, is_repeat).await?;
         Ok(authorization)
     }
 

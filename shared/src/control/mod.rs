@@ -29,7 +29,7 @@ use crate::delivery::start_job;
 use crate::destination::{Destination, Failure};
 use crate::http::Http;
 use crate::model::{Activation, ActivationId, InstallationKey, JobKind, Message, Provider, QueueName};
-use crate::ports::{Outgoing, PortError, PortResult, Ports};
+use crate::ports::{Outgoing, PortError, PortResult, Ports, Secret};
 use changes::Consequence;
 
 pub use activation_view::ActivationView;
@@ -193,6 +193,37 @@ impl Control {
             return Err(ControlError::conflict(format!("there is already {what} of this id")));
         }
         self.catalog.forget().await;
+        Ok(())
+    }
+
+    /// Makes `value` and keeps its secret. The id is claimed first, so that nobody overwrites another's secret.
+    ///
+    /// A process that dies between the two leaves an id without a secret: the repeat of its request, of which
+    /// `is_repeat` is asked with what is stored, finishes it instead of finding the id taken.
+    async fn create_with_secret<T: Cataloged>(
+        &self,
+        what: &'static str,
+        value: &T,
+        (name, secret): (&str, &Secret),
+        is_repeat: impl Fn(&T) -> bool + Send,
+    ) -> ControlResult<()> {
+        match self.create(what, value).await {
+            Ok(()) => {}
+            Err(taken @ ControlError::Conflict { .. }) => {
+                let stored = catalog::get::<T>(self.ports.catalog.as_ref(), &value.catalog_id()).await?;
+                let repeated = stored.is_some_and(|stored| is_repeat(&stored.value));
+                if !repeated || self.ports.vault.get(name).await?.is_some() {
+                    return Err(taken);
+                }
+                self.ports.vault.put_if_absent(name, secret).await?;
+                return Ok(());
+            }
+            Err(error) => return Err(error),
+        }
+        if let Err(error) = self.ports.vault.put(name, secret).await {
+            self.ports.catalog.delete(T::KIND, &value.catalog_id()).await?;
+            return Err(error.into());
+        }
         Ok(())
     }
 

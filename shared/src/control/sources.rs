@@ -7,9 +7,8 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::{Control, ControlError, ControlResult, MAX_NAME, Page, Part, check_text, page};
-use crate::catalog::Cataloged;
 use crate::model::{IdentifierType, Source, SourceAuthentication, SourceId};
-use crate::ports::{Kind, Secret};
+use crate::ports::Secret;
 
 /// A source to be made.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
@@ -90,13 +89,10 @@ impl Control {
         check_authentication(&authentication)?;
         secret.check(&authentication)?;
         let source = Source { id, name, keyed_by, authentication, created_at: self.now() };
-        // The id is claimed first, so that nobody overwrites another source's secret.
-        self.create("a source", &source).await?;
         let stored = Secret(json!({ "current": secret.0 }));
-        if let Err(error) = self.ports.vault.put(&vault_name(&source.id), &stored).await {
-            self.ports.catalog.delete(Kind::Source, &source.catalog_id()).await?;
-            return Err(error.into());
-        }
+        let kept = (&*vault_name(&source.id), &stored);
+        let is_repeat = |stored: &Source| *stored == Source { created_at: stored.created_at, ..source.clone() };
+        self.create_with_secret("a source", &source, kept, is_repeat).await?;
         Ok(source)
     }
 

@@ -124,7 +124,36 @@ impl Subject<'_> {
     }
 }
 
+/// Why there is no engine.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// Correct the times.
+    #[error(transparent)]
+    Times(#[from] InvalidTimes),
+    /// Look at the vault.
+    #[error(transparent)]
+    Port(#[from] PortError),
+}
+
 impl Engine {
+    /// An engine over these ports, with the registry's destinations and a catalog of its own.
+    ///
+    /// # Errors
+    /// See [`OpenError`].
+    pub async fn open(
+        ports: Ports,
+        http: Http,
+        times: Times,
+        steps: Arc<dyn Steps>,
+        dice: Dice,
+    ) -> Result<Self, OpenError> {
+        times.check(http.times())?;
+        let installation = crate::installation::installation_key(ports.vault.as_ref()).await?;
+        let catalog = CachedCatalog::new(Arc::clone(&ports.catalog), Arc::clone(&ports.clock), times.cache_age);
+        let catalog = Arc::new(catalog);
+        Ok(Self { ports, catalog, http, installation, times, steps, dice, destinations: Arc::new(Registry) })
+    }
+
     fn now(&self) -> Timestamp {
         self.ports.clock.now()
     }

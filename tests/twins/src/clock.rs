@@ -17,6 +17,7 @@ enum Source {
     Machine,
     Given(TimeSource),
     Hand(Timestamp),
+    Heard(Timestamp),
 }
 
 impl TwinClock {
@@ -35,13 +36,26 @@ impl TwinClock {
         Self(Arc::new(Mutex::new(Source::Hand(now))))
     }
 
+    /// What callers say it is: the time that the last request was stamped with, `now` until there is one. For
+    /// callers in other processes that jump over idle time, so that a delay here is one there.
+    pub fn hearsay(now: Timestamp) -> Self {
+        Self(Arc::new(Mutex::new(Source::Heard(now))))
+    }
+
+    /// A caller says what time it is; believed by a clock made by [`TwinClock::hearsay`] only.
+    pub(crate) fn hear(&self, said: Timestamp) {
+        if let Source::Heard(now) = &mut *self.0.lock() {
+            *now = said;
+        }
+    }
+
     /// The instant the twin takes for now.
     pub fn now(&self) -> Timestamp {
         // Cloned out of the lock: a given source may itself ask this clock.
         let given = match &*self.0.lock() {
             #[expect(clippy::disallowed_methods, reason = "this is where a twin reads the machine's clock")]
             Source::Machine => return Timestamp::now(),
-            Source::Hand(now) => return *now,
+            Source::Hand(now) | Source::Heard(now) => return *now,
             Source::Given(source) => Arc::clone(source),
         };
         given()
@@ -91,6 +105,18 @@ mod tests {
         let other = clock.clone();
         other.advance(SignedDuration::from_secs(90));
         assert_eq!(clock.now().as_second(), 90);
+    }
+
+    #[test]
+    fn only_a_clock_that_listens_believes_its_callers() {
+        let said = Timestamp::UNIX_EPOCH + SignedDuration::from_secs(90);
+        for (clock, now) in [
+            (TwinClock::hearsay(Timestamp::UNIX_EPOCH), said),
+            (TwinClock::hand(Timestamp::UNIX_EPOCH), Timestamp::UNIX_EPOCH),
+        ] {
+            clock.hear(said);
+            assert_eq!(clock.now(), now);
+        }
     }
 
     #[test]

@@ -25,7 +25,7 @@ use self::compare::{Comparison, compare};
 use self::events::{Events, Expected};
 use crate::runner::Runner;
 use crate::system::{System, Wiring};
-pub use report::Report;
+pub use report::{Platform, Report};
 
 /// The twin's list.
 const LIST: u64 = 4711;

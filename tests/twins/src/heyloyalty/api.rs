@@ -49,6 +49,9 @@ async fn answer(
     request: Request,
 ) -> Response {
     let call = Call::read(request).await;
+    if let Some(signed_at) = auth::signed_at(&call.headers) {
+        shared.clock.hear(signed_at);
+    }
     let (latency_ms, hold_ms) = {
         let state = shared.lock();
         (state.switches.latency_ms, state.switches.hold_ms)

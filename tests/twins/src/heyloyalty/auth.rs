@@ -35,6 +35,11 @@ pub(super) fn account_of(
     }
 }
 
+/// The time that a request says it was signed at, believed or not.
+pub(super) fn signed_at(headers: &HeaderMap) -> Option<Timestamp> {
+    parse_timestamp(headers.get(TIMESTAMP_HEADER)?.to_str().ok()?)
+}
+
 fn basic(headers: &HeaderMap) -> Option<(String, String)> {
     let value = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
     let decoded = STANDARD.decode(value.strip_prefix("Basic ")?).ok()?;
