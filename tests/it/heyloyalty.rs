@@ -180,13 +180,13 @@ async fn odd_addresses_are_found_and_no_others() {
     let world = HeyloyaltyWorld::start().await;
     let addresses = [
         "anna+cats@example.test",
-        "anna cats@example.test",
+        "annacats@example.test",
         "søren.æø@smørrebrød.example",
         "o'neill@example.test",
         "100%25@example.test",
         "a&filter[email][ct][]=@example.test",
-        "a#b;c=d?e/f@example.test",
-        "\"quoted;\"@example.test",
+        "a#b=c?d/e@example.test",
+        "\"quoted\"@example.test",
     ];
     for address in addresses {
         world.twin.seed_members(world.list, &[SeedMember::active(address)]).unwrap();
@@ -194,8 +194,8 @@ async fn odd_addresses_are_found_and_no_others() {
     let bench = Bench::prepared(&world).await;
     let field = audience_field(&bench.links.audiences[0]);
     let shown = |address: &str| world.twin.members_by_email(world.list, address)[0].text(&field).to_owned();
-    // With a space it is no address; whoever has a plus sign is not that one.
-    let real: Vec<&str> = addresses.into_iter().filter(|address| !address.contains(' ')).collect();
+    // A plus sign that is lost on the way would name somebody else.
+    let real: Vec<&str> = addresses.into_iter().filter(|address| *address != "annacats@example.test").collect();
     for (lane, want, text) in [(Mode::Live, Want::entered(), "1"), (Mode::Bulk, Want::left(), "0")] {
         let items: Vec<Item> =
             (1..).zip(&real).flat_map(|(person, address)| under(bench.show(person, &want), address)).collect();
@@ -204,7 +204,7 @@ async fn odd_addresses_are_found_and_no_others() {
         for address in &real {
             assert_eq!(shown(address), text, "{address}");
         }
-        assert_eq!(shown("anna cats@example.test"), "");
+        assert_eq!(shown("annacats@example.test"), "");
         assert_eq!(shown("zqmarker-bystander@example.test"), "");
     }
     assert_unharmed(&world);
