@@ -76,8 +76,8 @@ pub async fn bulk_enters_and_leaves(world: &dyn VendorWorld) {
 pub async fn nobody_is_made_or_touched_by_bulk(world: &dyn VendorWorld) {
     let Some(bench) = ready(world, 1..=10).await else { return };
     let untouchable = match world.holds(Standing::Unsubscribed) {
-        Holds::Yes => 11..=14,
-        Holds::No => 1..=0,
+        Holds::Yes => 11..15,
+        Holds::No => 11..11,
     };
     untouchable.clone().for_each(|person| world.put(person, Standing::Unsubscribed));
     let before: Vec<String> = (11..=18).map(|person| world.record(person)).collect();

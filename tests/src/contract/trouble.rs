@@ -50,11 +50,11 @@ async fn make_right(bench: &Bench<'_>) {
 }
 
 fn failures(verdicts: &Verdicts) -> Vec<&Failure> {
-    let failure = |verdict| match verdict {
-        &Verdict::Failed(ref failure) => Some(failure),
-        &(Verdict::Delivered { .. } | Verdict::Landing { .. } | Verdict::Filtered { .. }) => None,
-    };
-    verdicts.values().filter_map(failure).collect()
+    let failed = verdicts.values().filter_map(|verdict| match verdict {
+        Verdict::Failed(failure) => Some(failure),
+        Verdict::Delivered { .. } | Verdict::Landing { .. } | Verdict::Filtered { .. } => None,
+    });
+    failed.collect()
 }
 
 async fn a_write_fails(world: &dyn VendorWorld, troubles: &[Trouble]) {
