@@ -1,4 +1,6 @@
 //! What the tests of several places share.
 
+pub mod contract;
 pub mod port_suite;
 pub mod world;
+pub mod worlds;

@@ -295,10 +295,10 @@ fn same_columns(rows: Vec<Row<'_>>) -> (Vec<Row<'_>>, Vec<Row<'_>>) {
     rows.into_iter().partition(|row| Some(columns(row)) == common)
 }
 
-/// Whether every reader of CSV reads the value alike: PHP's own takes a backslash for an escape, and some
-/// readers split at line breaks before they look at quotes.
+/// Whether every reader of CSV reads the value alike: PHP's own takes a backslash for an escape, some
+/// readers split at line breaks before they look at quotes, and some trim their cells.
 pub(super) fn is_plain(value: &str) -> bool {
-    !value.contains(['\\', '\r', '\n', '\0'])
+    !value.contains(['\\', '\r', '\n', '\0']) && value.trim() == value
 }
 
 /// The file: a header line, semicolons, every value in quotes.

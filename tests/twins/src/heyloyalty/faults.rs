@@ -57,6 +57,8 @@ pub enum FaultKind {
     Unauthorized,
     /// Any status with `{"error": …}`, nothing applied.
     Status(u16),
+    /// Any status with this sentence as its `error`, nothing applied.
+    Says(u16, String),
 }
 
 /// Which requests a fault strikes; what is absent matches all.
@@ -243,6 +245,7 @@ impl FaultKind {
             Self::ErrorBody200 => Effect::Instead(Reply::error(200, "Something went wrong")),
             Self::EmptyBody(status) => Effect::EmptyBody(*status),
             Self::Unauthorized => Effect::Instead(Reply::coded(401, "Unauthorized", switches)),
+            Self::Says(status, text) => Effect::Instead(Reply::error(*status, text.clone())),
             Self::Status(status) => Effect::Instead(Reply::error(*status, format!("Answered {status} by script"))),
         }
     }

@@ -14,7 +14,9 @@ use tokio::task::AbortHandle;
 use super::counters::Counters;
 use super::faults::{Fault, SeededFaults};
 use super::import::{ImportView, PendingImport};
-use super::model::{EmailStatus, ListView, Member, MemberView, SeedList, SeedMember, SeedStanding, Standing, Values};
+use super::model::{
+    EmailStatus, FieldValue, ListView, Member, MemberView, SeedList, SeedMember, SeedStanding, Standing, Values,
+};
 use super::roster::Seat;
 use super::state::{Mail, OnList, Shared, State};
 use super::switches::{LongText, Switches};
@@ -261,6 +263,21 @@ impl HeyloyaltyTwin {
     pub fn hard_bounce_member(&self, list: u64, member_id: &str) -> bool {
         self.edit(list, member_id, Event::HardBounce, |member| {
             member.email_status = EmailStatus::HardBounce;
+        })
+    }
+
+    /// Support erases a member: no trace is left, nothing fires. Whether it was there.
+    pub fn erase_member(&self, list: u64, member_id: &str) -> bool {
+        self.with_seat(list, member_id, |on, seat| on.list.roster.remove(seat))
+    }
+
+    /// A person changes his address; `update` fires. Whether he was there.
+    pub fn change_email(&self, list: u64, member_id: &str, email: &str) -> bool {
+        let field = self.on_list(list, |on| on.list.fixed_id("email")).flatten();
+        self.edit(list, member_id, Event::Update, |member| {
+            if let Some(field) = field {
+                member.values.insert(field, FieldValue::One(email.to_owned()));
+            }
         })
     }
 

@@ -1,0 +1,318 @@
+//! Calls of one destination, as the engine makes them, and what they should have brought about.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::SignedDuration;
+use muster::destination::{
+    Action, Checked, Context, Failure, Item, ItemId, Landed, LinkedAttribute, LinkedAudience, Links, Mode, Preparation,
+    Shown, Shows, Spec, Verdict, Verdicts,
+};
+use muster::embedded::Embedded;
+use muster::http::{Account, Http, HttpTimes, Session};
+use muster::model::pending::RecordShape;
+use muster::model::{AttributeLink, AttributeType, LinkState, PersonKey, RecordId, Value};
+use muster::ports::{Clock, Ledger, Secret};
+use serde_json::Value as Json;
+
+use super::world::{Membership, VendorWorld};
+
+/// Long enough that a busy machine is not taken for a vendor that does not answer.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// What a person is to show, of two audiences and three attributes.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Want {
+    pub cats: Membership,
+    pub dogs: Membership,
+    pub visits: Option<i64>,
+    pub city: Option<&'static str>,
+    pub vip: Option<bool>,
+}
+
+/// A personal value that would be recognised in a log.
+pub const CITY: &str = "Zqmarkered by";
+
+impl Want {
+    pub fn entered() -> Self {
+        let (cats, dogs) = (Membership::Inside, Membership::Never);
+        Self { cats, dogs, visits: Some(12), city: Some(CITY), vip: Some(true) }
+    }
+
+    pub fn left() -> Self {
+        Self { cats: Membership::Left, visits: Some(13), vip: Some(false), ..Self::entered() }
+    }
+
+    pub fn outside() -> Self {
+        Self { cats: Membership::Left, dogs: Membership::Left, visits: None, city: None, vip: None }
+    }
+}
+
+/// One activation of the destination.
+pub struct Bench<'w> {
+    pub world: &'w dyn VendorWorld,
+    pub links: Links,
+    pub settings: Json,
+    pub credentials: Secret,
+    pub notes: Json,
+    pub origins: &'static [&'static str],
+    /// How long an answer is waited for.
+    pub patience: Duration,
+    /// How much time a run has.
+    pub run: SignedDuration,
+    ledger: Arc<dyn Ledger>,
+}
+
+impl<'w> Bench<'w> {
+    /// Not prepared.
+    pub fn new(world: &'w dyn VendorWorld) -> Self {
+        let embedded = Embedded::in_memory(world.clock()).unwrap();
+        Self {
+            world,
+            links: links(),
+            settings: world.settings(),
+            credentials: world.credentials(),
+            notes: Json::Null,
+            origins: world.destination().spec().origins,
+            patience: PATIENCE,
+            run: SignedDuration::from_hours(24),
+            ledger: embedded.ports().ledger,
+        }
+    }
+
+    pub async fn prepared(world: &'w dyn VendorWorld) -> Self {
+        let mut bench = Self::new(world);
+        bench.prepare().await;
+        bench
+    }
+
+    pub fn spec(&self) -> &'static Spec {
+        self.world.destination().spec()
+    }
+
+    pub fn session(&self) -> Session {
+        let margin = Duration::from_secs(1);
+        let times = HttpTimes { connect: self.patience, request: self.patience, margin };
+        let clock = self.world.clock();
+        let deadline = clock.now() + self.run;
+        let account = Account {
+            authorization: "account".parse().unwrap(),
+            rate: self.spec().rate,
+            origins: self.origins,
+            ledger: Arc::clone(&self.ledger),
+            clock,
+        };
+        Http::new(times, self.world.rewrites()).unwrap().session(account, deadline)
+    }
+
+    fn context<'a>(&'a self, session: &'a Session) -> Context<'a> {
+        let Self { credentials, settings, notes, links, .. } = self;
+        Context { session, credentials, settings, notes, links, now: session.now() }
+    }
+
+    pub async fn check(&self) -> Result<Checked, Failure> {
+        let session = self.session();
+        let checked = self.world.destination().check(&self.context(&session)).await;
+        session.end().await;
+        checked
+    }
+
+    pub async fn try_prepare(&self) -> Result<Preparation, Failure> {
+        let session = self.session();
+        let prepared = self.world.destination().prepare(&self.context(&session), &self.links).await;
+        session.end().await;
+        prepared
+    }
+
+    pub async fn prepare(&mut self) -> Preparation {
+        let prepared = self.try_prepare().await.unwrap();
+        self.notes = prepared.notes.clone();
+        prepared
+    }
+
+    /// Delivers in the destination's own batch size. A failure of the whole call is each item's. The
+    /// verdicts are of exactly the items.
+    pub async fn deliver(&self, lane: Mode, items: &[Item]) -> Verdicts {
+        let bulk = self.spec().bulk.map_or(1, |bulk| bulk.batch);
+        let batch = match lane {
+            Mode::Live => self.spec().batch,
+            Mode::Bulk => bulk,
+        };
+        let mut verdicts = Verdicts::new();
+        for items in items.chunks(batch) {
+            let session = self.session();
+            let delivered = self.world.destination().deliver(&self.context(&session), lane, items).await;
+            session.end().await;
+            let asked: BTreeSet<&ItemId> = items.iter().map(|item| &item.id).collect();
+            let delivered = delivered.unwrap_or_else(|failure| {
+                items.iter().map(|item| (item.id.clone(), Verdict::Failed(failure.clone()))).collect()
+            });
+            assert_eq!(asked, delivered.keys().collect(), "one verdict for every item, and for no other");
+            verdicts.extend(delivered);
+        }
+        verdicts
+    }
+
+    /// Delivers what must be delivered whole.
+    pub async fn deliver_well(&self, lane: Mode, items: &[Item]) -> Verdicts {
+        let verdicts = self.deliver(lane, items).await;
+        for verdict in verdicts.values() {
+            assert!(matches!(verdict, Verdict::Delivered { .. } | Verdict::Landing { .. }), "{verdict:?}");
+        }
+        verdicts
+    }
+
+    pub async fn confirm(&self, items: &[Item]) -> BTreeMap<ItemId, Landed> {
+        let session = self.session();
+        let landed = self.world.destination().confirm(&self.context(&session), items).await.unwrap();
+        session.end().await;
+        landed
+    }
+
+    /// The items that show all of these people the same.
+    pub fn show_all(&self, people: impl IntoIterator<Item = u16>, want: &Want) -> Vec<Item> {
+        people.into_iter().flat_map(|person| self.show(person, want)).collect()
+    }
+
+    /// One item, or one for each audience.
+    pub fn show(&self, person: u16, want: &Want) -> Vec<Item> {
+        let audiences: BTreeMap<_, _> = self
+            .live_audiences()
+            .map(|(number, audience)| (audience.id.clone(), shows([want.cats, want.dogs][number])))
+            .collect();
+        let integer = want.visits.map(Value::Integer);
+        let values = [integer, want.city.map(|city| Value::Text(city.to_owned())), want.vip.map(Value::Boolean)];
+        let attributes: BTreeMap<_, _> = self
+            .links
+            .attributes
+            .iter()
+            .zip(values)
+            .filter_map(|(linked, value)| Some((linked.link.attribute.clone(), value?)))
+            .collect();
+        match self.spec().shape {
+            RecordShape::PerPerson => {
+                let shown = Shown { audiences, attributes };
+                vec![self.item(person, RecordId::Person, 0, Action::Show(shown))]
+            }
+            RecordShape::PerPersonAndAudience => audiences
+                .into_iter()
+                .map(|(id, shows)| {
+                    let audiences = BTreeMap::from([(id.clone(), shows)]);
+                    let shown = Shown { audiences, attributes: attributes.clone() };
+                    self.item(person, RecordId::Audience(id), 0, Action::Show(shown))
+                })
+                .collect(),
+        }
+    }
+
+    /// Items of another action; `step` 0 under the current key, from 1 under former ones.
+    pub fn tell(&self, person: u16, step: u16, action: &Action) -> Vec<Item> {
+        match self.spec().shape {
+            RecordShape::PerPerson => vec![self.item(person, RecordId::Person, step, action.clone())],
+            RecordShape::PerPersonAndAudience => self
+                .live_audiences()
+                .map(|(_, audience)| self.item(person, RecordId::Audience(audience.id.clone()), step, action.clone()))
+                .collect(),
+        }
+    }
+
+    fn item(&self, person: u16, record: RecordId, step: u16, action: Action) -> Item {
+        Item {
+            id: ItemId { person: person_key(person), record, step },
+            key: self.world.key(person),
+            action,
+            memo: None,
+        }
+    }
+
+    fn live_audiences(&self) -> impl Iterator<Item = (usize, &LinkedAudience)> {
+        self.links.audiences.iter().enumerate().filter(|(_, audience)| audience.state == LinkState::Live)
+    }
+
+    /// The person of an item.
+    pub fn person(&self, id: &ItemId) -> u16 {
+        u16::from_be_bytes([id.person.0[0], id.person.0[1]])
+    }
+
+    /// What the vendor shows of a person is what was wanted.
+    pub fn assert_shows(&self, person: u16, want: &Want) {
+        assert_eq!(self.shown(person), Some(self.appearing(want)), "person {person}");
+    }
+
+    /// What a want looks like once it is read back.
+    pub fn appearing(&self, want: &Want) -> Reading {
+        let appears = |membership| self.world.appears(&self.settings, membership);
+        let text = |city: &str| Value::Text(city.to_owned());
+        Reading {
+            memberships: vec![appears(want.cats), appears(want.dogs)],
+            attributes: vec![
+                want.visits.map_or(Value::Null, Value::Integer),
+                want.city.map_or(Value::Null, text),
+                want.vip.map_or(Value::Null, Value::Boolean),
+            ],
+        }
+    }
+
+    /// What the vendor shows of a person; `None` where the person is not there.
+    pub fn shown(&self, person: u16) -> Option<Reading> {
+        let memberships = self.links.audiences.iter().map(|audience| self.world.membership(person, audience));
+        let attributes = self.links.attributes.iter().map(|attribute| self.world.attribute(person, attribute));
+        Some(Reading {
+            memberships: memberships.collect::<Option<_>>()?,
+            attributes: attributes.collect::<Option<_>>()?,
+        })
+    }
+}
+
+/// Memberships and attributes in the order of the links.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Reading {
+    pub memberships: Vec<Membership>,
+    pub attributes: Vec<Value>,
+}
+
+fn shows(membership: Membership) -> Shows {
+    match membership {
+        Membership::Inside => Shows::Inside(BTreeMap::new()),
+        Membership::Left => Shows::Left,
+        Membership::Never => Shows::Never,
+    }
+}
+
+fn person_key(person: u16) -> PersonKey {
+    let mut key = [7; 16];
+    key[..2].copy_from_slice(&person.to_be_bytes());
+    PersonKey(key)
+}
+
+fn links() -> Links {
+    let audience = |id: &str, name: &str| LinkedAudience {
+        id: id.parse().unwrap(),
+        name: name.to_owned(),
+        state: LinkState::Live,
+    };
+    let attribute = |id: &str, kind, name: &str| LinkedAttribute {
+        link: AttributeLink { attribute: id.parse().unwrap(), kind },
+        name: name.to_owned(),
+    };
+    Links {
+        activation: "crm".to_owned(),
+        source: "cdp".to_owned(),
+        audiences: vec![audience("cats", "Cat owners"), audience("dogs", "Hundeejere på Sjælland")],
+        attributes: vec![
+            attribute("visits", AttributeType::Integer, "Visits"),
+            attribute("city", AttributeType::String, "City"),
+            attribute("vip", AttributeType::Boolean, "VIP"),
+        ],
+    }
+}
+
+/// The items with what the last delivery left for each.
+pub fn with_memos(items: &[Item], verdicts: &Verdicts) -> Vec<Item> {
+    let memo = |id: &ItemId| match verdicts.get(id) {
+        Some(Verdict::Delivered { memo, .. }) => memo.clone(),
+        Some(Verdict::Landing { .. } | Verdict::Filtered { .. } | Verdict::Failed(_)) | None => None,
+    };
+    items.iter().map(|item| Item { memo: memo(&item.id), ..item.clone() }).collect()
+}

@@ -1,0 +1,35 @@
+//! Limits that hold whatever there is to deliver.
+
+use jiff::SignedDuration;
+use muster::destination::{Failure, Mode, Verdict};
+use muster::ports::Clock;
+
+use super::bench::{Bench, Want};
+use super::world::{Standing, VendorWorld};
+
+pub async fn the_rate_is_kept(world: &dyn VendorWorld) {
+    let bench = Bench::prepared(world).await;
+    let rate = bench.spec().rate;
+    let people = 1..=u16::try_from(bench.spec().batch).unwrap().min(120);
+    people.clone().for_each(|person| world.put(person, Standing::Reachable));
+    let (before, started_at) = (world.requests(), world.clock().now());
+    for want in [Want::entered(), Want::left()] {
+        bench.deliver_well(Mode::Live, &bench.show_all(people.clone(), &want)).await;
+    }
+    let elapsed = world.clock().now().duration_since(started_at).as_secs_f64();
+    #[expect(clippy::cast_precision_loss, reason = "a small count")]
+    let (sent, most) = ((world.requests() - before) as f64, world.most_requests_in_one_second() as f64);
+    assert!(sent <= rate.burst + rate.per_second * elapsed + 1.0, "{sent} requests in {elapsed} s");
+    assert!(most <= rate.burst + rate.per_second, "{most} requests in one second");
+}
+
+pub async fn without_time_nothing_is_sent(world: &dyn VendorWorld) {
+    world.put(1, Standing::Reachable);
+    let mut bench = Bench::prepared(world).await;
+    bench.run = SignedDuration::from_secs(20);
+    let before = world.requests();
+    for verdict in bench.deliver(Mode::Live, &bench.show(1, &Want::entered())).await.values() {
+        assert!(matches!(verdict, Verdict::Failed(Failure::PutOff { .. })), "{verdict:?}");
+    }
+    assert_eq!(world.requests(), before);
+}

@@ -1,0 +1,106 @@
+//! What every destination promises, one function per promise, held against a twin of its vendor. A
+//! [`VendorWorld`] brings destination and twin; [`contract_suite!`](crate::contract_suite!) makes a test of
+//! each promise, and after each looks for harm.
+#![expect(missing_docs, reason = "a promise's name is its documentation")]
+#![expect(clippy::unwrap_used, reason = "these run in tests only, and a call that fails has broken its promise")]
+
+pub mod access;
+pub mod bench;
+pub mod bulk;
+pub mod limits;
+pub mod listen;
+pub mod memo;
+pub mod people;
+pub mod prepare;
+pub mod secrecy;
+pub mod trouble;
+pub mod world;
+
+pub use bench::{Bench, Want};
+pub use world::VendorWorld;
+
+/// What holds after every promise: nothing was asked of the vendor that must never be asked.
+pub fn assert_unharmed(world: &dyn VendorWorld) {
+    let harm = world.harm();
+    assert!(harm.is_empty(), "{harm:?}");
+    assert_eq!(world.end_trouble(), 0, "a fault was set up that never struck");
+}
+
+/// Makes a test of every promise; the argument is a future that makes a fresh [`VendorWorld`].
+#[macro_export]
+macro_rules! contract_suite {
+    ($world:expr) => {
+        $crate::contract_promises! { $world;
+            access::good_credentials_are_found_good
+            access::refused_credentials_stop_everything
+            access::refused_credentials_are_not_tried_person_by_person
+            access::a_single_refusal_of_a_look_is_tried_again
+            access::a_single_refusal_of_a_write_is_tried_again
+            access::what_there_is_to_pick_from_is_found
+            access::no_host_is_called_but_the_destinations_own
+            access::origins_are_encrypted
+            access::unknown_settings_are_refused_with_their_path
+            access::unknown_credentials_are_refused_with_their_path
+            prepare::preparing_twice_is_as_once
+            prepare::preparing_touches_nobody
+            prepare::a_removed_audience_is_relabelled_and_restored
+            prepare::a_new_name_is_taken_over
+            people::enter_and_leave_land_on_the_right_people
+            people::delivering_twice_is_as_once
+            people::never_left_and_inside_are_told_apart
+            people::whoever_leaves_shows_nothing
+            people::whoever_was_forgotten_can_come_back
+            people::leaves_go_before_enters
+            people::unsubscribed_people_are_not_touched
+            people::strangers_are_treated_as_promised
+            people::a_value_that_does_not_fit_is_reported_and_harms_no_other
+            people::every_item_has_its_verdict
+            trouble::a_refused_record_stands_alone
+            trouble::a_write_that_breaks_is_tried_again
+            trouble::a_write_whose_connection_breaks_before_is_tried_again
+            trouble::a_write_whose_connection_breaks_after_is_tried_again
+            trouble::a_write_that_times_out_before_is_tried_again
+            trouble::a_write_that_times_out_after_is_tried_again
+            trouble::a_write_with_half_an_answer_is_tried_again
+            trouble::a_write_that_something_else_answers_is_tried_again
+            trouble::a_write_with_an_error_in_a_200_is_not_taken_for_done
+            trouble::a_look_that_breaks_is_tried_again
+            trouble::a_look_whose_connection_breaks_is_tried_again
+            trouble::a_look_that_times_out_is_tried_again
+            trouble::a_look_with_half_an_answer_is_tried_again
+            trouble::a_look_that_something_else_answers_is_tried_again
+            trouble::a_look_with_an_error_in_a_200_is_tried_again
+            trouble::everything_broken_harms_nothing
+            trouble::a_wish_to_slow_down_is_honoured_in_seconds
+            trouble::a_wish_to_slow_down_is_honoured_as_a_date
+            trouble::a_wish_to_slow_down_without_a_time_is_honoured
+            limits::the_rate_is_kept
+            limits::without_time_nothing_is_sent
+            bulk::bulk_shows_what_live_shows
+            bulk::bulk_enters_and_leaves
+            bulk::nobody_is_made_or_touched_by_bulk
+            bulk::what_landed_is_confirmed
+            bulk::bulk_in_trouble_is_tried_again
+            bulk::a_refused_bulk_is_delivered_all_the_same
+            bulk::refused_credentials_stop_bulk
+            memo::a_memo_saves_requests
+            memo::a_memo_of_somebody_who_vanished_misleads_nobody
+            memo::a_memo_of_somebody_who_unsubscribed_is_not_believed_for_ever
+            memo::a_memo_of_another_form_is_no_harm
+            secrecy::nothing_personal_is_told
+        }
+    };
+}
+
+#[doc(hidden)]
+#[macro_export]
+macro_rules! contract_promises {
+    ($world:expr; $($part:ident::$promise:ident)*) => { $(
+        #[tokio::test]
+        async fn $promise() {
+            let world = $world.await;
+            $crate::contract::$part::$promise(&world).await;
+            $crate::contract::assert_unharmed(&world);
+        }
+    )* };
+}
