@@ -3,3 +3,4 @@
 
 mod embedded;
 mod port_suite;
+mod tidy;
