@@ -6,3 +6,4 @@ mod embedded;
 mod heyloyalty;
 mod port_suite;
 mod stories;
+mod tidy;
