@@ -48,6 +48,12 @@ pub trait Destination: Send + Sync {
     /// taken as open. An `Err` speaks of every item of the batch.
     async fn deliver(&self, context: &Context<'_>, lane: Mode, items: &[Item]) -> Result<Verdicts, Failure>;
 
+    /// How long after a bulk call the vendor may still apply it: a flight that a crash left stands as long.
+    fn bulk_lands_within(&self, settings: &serde_json::Value) -> SignedDuration {
+        let _ = settings;
+        SignedDuration::ZERO
+    }
+
     /// Looks whether items that landed some time ago are there. Only for vendors that apply later.
     async fn confirm(&self, context: &Context<'_>, items: &[Item]) -> Result<BTreeMap<ItemId, Landed>, Failure> {
         let _ = (context, items);

@@ -103,11 +103,16 @@ impl<'a> Run<'a> {
     fn new(engine: &'a Engine, subject: &'a Subject<'a>, mut nudge: Nudge) -> Self {
         nudge.people.sort_unstable();
         nudge.people.dedup();
+        let late = match nudge.lane {
+            Lane::Bulk => subject.destination.bulk_lands_within(&subject.activation.settings),
+            Lane::Live => SignedDuration::ZERO,
+        };
         let flight = Flight {
             id: new_flight_id(),
             activation: subject.activation.id.clone(),
             lane: nudge.lane,
             started_at: engine.now(),
+            late_seconds: late.as_secs(),
             kind: FlightKind::Sending { people: nudge.people.clone() },
         };
         Self {
@@ -322,6 +327,7 @@ impl<'a> Run<'a> {
             activation: self.subject.activation.id.clone(),
             lane: self.nudge.lane,
             started_at: now,
+            late_seconds: 0,
             kind: FlightKind::Landing {
                 sent: outcomes.landed.clone(),
                 until: now.saturating_add(within).unwrap_or(Timestamp::MAX),

@@ -21,6 +21,9 @@ pub struct Flight {
     pub lane: Lane,
     /// When it was written.
     pub started_at: Timestamp,
+    /// How much longer than a single call the vendor may apply what went with it, in seconds: files.
+    #[serde(default)]
+    pub late_seconds: i64,
     /// Who, and why it stands.
     #[serde(flatten)]
     pub kind: FlightKind,
@@ -56,7 +59,10 @@ impl Flight {
     /// From when on the sweep acts on it, given the longest run plus the longest late application.
     pub fn overdue_at(&self, sweep_age: jiff::SignedDuration) -> Timestamp {
         match &self.kind {
-            FlightKind::Sending { .. } => self.started_at.saturating_add(sweep_age).unwrap_or(Timestamp::MAX),
+            FlightKind::Sending { .. } => {
+                let age = sweep_age.saturating_add(jiff::SignedDuration::from_secs(self.late_seconds));
+                self.started_at.saturating_add(age).unwrap_or(Timestamp::MAX)
+            }
             FlightKind::Landing { until, .. } => *until,
         }
     }

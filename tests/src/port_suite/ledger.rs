@@ -17,6 +17,7 @@ fn flight(id: &str, started_at: Timestamp) -> Flight {
         activation: activation(),
         lane: Lane::Live,
         started_at,
+        late_seconds: 0,
         kind: FlightKind::Sending { people: vec![key(1), key(2)] },
     }
 }

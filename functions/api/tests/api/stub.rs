@@ -14,7 +14,7 @@ use serde_json::Value;
 struct Stub(Spec);
 
 /// The destination `stub`: settings `{"list": <integer>}`, credentials `{"key": <text>}`.
-pub fn stub() -> &'static dyn Destination {
+pub(crate) fn stub() -> &'static dyn Destination {
     Box::leak(Box::new(Stub(Spec {
         provider: "stub".parse().unwrap(),
         name: "Stub",

@@ -16,6 +16,7 @@ use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
 use async_trait::async_trait;
+use jiff::SignedDuration;
 use schemars::schema_for;
 
 use crate::destination::{
@@ -54,6 +55,11 @@ impl Destination for Heyloyalty {
 
     fn check_settings(&self, settings: &serde_json::Value) -> Result<(), String> {
         Settings::read(settings).map(drop)
+    }
+
+    fn bulk_lands_within(&self, settings: &serde_json::Value) -> SignedDuration {
+        let longest = SignedDuration::from_hours(24);
+        Settings::read(settings).map_or(longest, |read| SignedDuration::from_mins(i64::from(read.import_minutes)))
     }
 
     fn check_credentials(&self, credentials: &Secret) -> Result<(), String> {
