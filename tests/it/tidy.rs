@@ -28,7 +28,10 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("catalog", &["model", "ports", "destination"]),
     ("ingest", &["model", "ports", "catalog", "sources", "steps"]),
     // Of the destinations the registry only: see the test.
-    ("delivery", &["model", "mapping", "ports", "destination", "destinations", "http", "catalog", "steps"]),
+    (
+        "delivery",
+        &["model", "mapping", "ports", "destination", "destinations", "http", "catalog", "installation", "steps"],
+    ),
     // It starts the engine's walks.
     (
         "control",

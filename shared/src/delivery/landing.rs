@@ -1,5 +1,6 @@
 //! What a vendor was to apply later must have been applied by now: whoever's row moved meanwhile may have
-//! been overwritten, and a sample of the others is looked at.
+//! been overwritten, and of the others it is asked whether the vendor shows what was sent. A sample would
+//! not do: a file that was lost looks well wherever most of its people had been right before.
 
 use std::collections::BTreeMap;
 
@@ -11,9 +12,6 @@ use crate::destination::{Action, Failure, Item, ItemId, Landed};
 use crate::model::pending::{Due, due, records};
 use crate::model::{Activation, Flight, FlightId, FlightKind, PersonKey, Version};
 use crate::ports::{Doubted, PortResult, Row};
-
-/// So many of those whose row did not move are looked at.
-const SAMPLE: usize = 5;
 
 impl Engine {
     /// Compares a landed flight. A vendor that cannot be asked now is asked at the next sweep.
@@ -68,20 +66,11 @@ impl Engine {
                 .all(|record| due(&row.person, &row.standing, subject.activation, record) == Due::Settled);
             Some(&row.person.version) == version && of_version(row) && settled
         });
-        let sample: Vec<Item> = still
-            .iter()
-            .step_by((still.len() / SAMPLE).max(1))
-            .take(SAMPLE)
-            .flat_map(|row| items(row, subject.activation, shape))
-            .collect();
+        let items: Vec<Item> = still.iter().flat_map(|row| items(row, subject.activation, shape)).collect();
         let context = subject.context(subject.notes(), self.now());
-        if !sample.is_empty() {
-            match subject.destination.confirm(&context, &sample).await {
-                Ok(landed) if landed.values().any(|landed| *landed == Landed::No) => {
-                    tracing::warn!(activation = %subject.activation.id, "an import did not land; its people are sent again");
-                    doubted.extend(still);
-                }
-                Ok(_) => {}
+        if !items.is_empty() {
+            match subject.destination.confirm(&context, &items).await {
+                Ok(landed) => doubted.extend(missing(still, &landed)),
                 Err(failure) => return Ok(Err(failure)),
             }
         }
@@ -95,6 +84,17 @@ impl Engine {
         self.send_nudge(&activation.destination, nudge, super::walk::BULK_NUDGE).await?;
         self.ports.ledger.clear_flight(&flight.id).await
     }
+}
+
+/// Who is not there. Where others are missing, no answer is no comfort.
+fn missing<'r>(still: Vec<&'r Row>, landed: &BTreeMap<ItemId, Landed>) -> Vec<&'r Row> {
+    let lost = |landed: Landed| landed == Landed::No;
+    let any_lost = landed.values().any(|landed| lost(*landed));
+    let mut by_person: BTreeMap<PersonKey, bool> = BTreeMap::new();
+    for (id, landed) in landed {
+        *by_person.entry(id.person).or_default() |= lost(*landed);
+    }
+    still.into_iter().filter(|row| by_person.get(&row.person.key).copied().unwrap_or(any_lost)).collect()
 }
 
 fn items(row: &Row, activation: &Activation, shape: crate::model::pending::RecordShape) -> Vec<Item> {

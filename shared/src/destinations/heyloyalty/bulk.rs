@@ -17,7 +17,9 @@ use crate::destination::{Action, Failure, Item, ItemId, Landed, Verdict, Verdict
 /// Rows of one file: small files, as nothing is documented about their size.
 const MAX_ROWS: usize = 5000;
 /// Pages that are read of a list whose size is not known, or whose pages do not end.
-const MAX_PAGES: usize = 200;
+const MAX_PAGES: usize = 100;
+/// More people than this are looked at by paging the list.
+const MANY_TO_LOOK_AT: usize = 20;
 
 /// A member as far as a file needs it.
 struct Seen {
@@ -216,8 +218,12 @@ impl Run<'_> {
         }
     }
 
-    /// Looks whether what was imported is there.
+    /// Looks whether what was imported is there. Of many people each is compared while the list is paged;
+    /// who is not on the pages that were read has no answer.
     pub(super) async fn look(&self, items: &[Item]) -> Result<BTreeMap<ItemId, Landed>, Failure> {
+        if items.len() > MANY_TO_LOOK_AT {
+            return self.look_through_the_list(items).await;
+        }
         let looks: Vec<BoxFuture<'_, (ItemId, Result<Landed, Failure>)>> =
             items.iter().map(|item| async { (item.id.clone(), self.look_at(item).await) }.boxed()).collect();
         let looks: Vec<_> = stream::iter(looks).buffer_unordered(CONCURRENT).collect().await;
@@ -235,6 +241,34 @@ impl Run<'_> {
             Some(failure) if landed.is_empty() => Err(failure),
             Some(_) | None => Ok(landed),
         }
+    }
+
+    async fn look_through_the_list(&self, items: &[Item]) -> Result<BTreeMap<ItemId, Landed>, Failure> {
+        let mut expected: HashMap<String, (ItemId, Composed)> = HashMap::with_capacity(items.len());
+        for item in items {
+            expected.insert(self.comparable(item.key.expose()), (item.id.clone(), self.compose(item)?));
+        }
+        let identifier = &self.settings.identifier;
+        let mut landed: BTreeMap<ItemId, Landed> = BTreeMap::new();
+        for page in 1..=MAX_PAGES {
+            let compare = |member: Member| {
+                let Some(value) = member.value(identifier.as_str()) else { return };
+                let Some((id, composed)) = expected.get(&self.comparable(value)) else { return };
+                // Whoever unsubscribed meanwhile has nothing to be repaired.
+                let right = member.contact.obstacle().is_some() || composed.is_shown_by(&member);
+                let known = landed.entry(id.clone()).or_insert(Landed::Yes);
+                if !right {
+                    *known = Landed::No;
+                }
+            };
+            let mut each = EachMember { identifier, take: compare, seen: 0, first: None };
+            let found = self.api.page(self.settings.list_id, page, PAGE, &mut each).await;
+            found.map_err(|failure| self.note(failure))?;
+            if each.seen == 0 {
+                break;
+            }
+        }
+        Ok(landed)
     }
 
     async fn look_at(&self, item: &Item) -> Result<Landed, Failure> {
