@@ -49,6 +49,8 @@ struct Run<'a> {
     flight: Flight,
     /// What this run sent: sent again where its row moved, pending or not.
     tried: BTreeSet<(PersonKey, RecordId)>,
+    /// What this run sent and has no receipt of: it may have arrived after what another run settled.
+    unsettled: BTreeSet<(PersonKey, RecordId)>,
     /// Whose outcome is open: the flight stands for them.
     open: OpenPeople,
     put_off: BTreeMap<Timestamp, BTreeSet<PersonKey>>,
@@ -121,6 +123,7 @@ impl<'a> Run<'a> {
             nudge,
             flight,
             tried: BTreeSet::new(),
+            unsettled: BTreeSet::new(),
             open: OpenPeople::new(),
             put_off: BTreeMap::new(),
             stop: None,
@@ -234,7 +237,9 @@ impl<'a> Run<'a> {
     }
 
     fn note_tried(&mut self, items: &[Item]) {
-        self.tried.extend(items.iter().map(|item| (item.id.person, item.id.record.clone())));
+        let records = items.iter().map(|item| (item.id.person, item.id.record.clone()));
+        self.unsettled.extend(records.clone());
+        self.tried.extend(records);
     }
 
     async fn conclude(&mut self, work: &[Work<'_>], verdicts: &Verdicts) -> PortResult<Vec<PersonKey>> {
@@ -336,10 +341,15 @@ impl<'a> Run<'a> {
         self.engine.ports.ledger.put_flight(&flight).await
     }
 
-    async fn settle(&self, outcomes: &mut Outcomes<'_>) -> PortResult<Vec<PersonKey>> {
+    async fn settle(&mut self, outcomes: &mut Outcomes<'_>) -> PortResult<Vec<PersonKey>> {
         let activation = self.subject.activation;
         let shape = self.subject.destination.spec().shape;
-        let settlements = std::mem::take(&mut outcomes.receipts)
+        let receipts = std::mem::take(&mut outcomes.receipts);
+        let records: BTreeMap<PersonKey, Vec<RecordId>> = receipts
+            .iter()
+            .map(|(person, (_, receipts))| (*person, receipts.iter().map(|(record, ..)| record.clone()).collect()))
+            .collect();
+        let settlements = receipts
             .into_values()
             .map(|(Row { person, standing }, receipts)| Settlement {
                 person: person.key,
@@ -350,8 +360,14 @@ impl<'a> Run<'a> {
             })
             .collect();
         let answers = self.engine.ports.people.settle(settlements).await?;
-        let moved: BTreeSet<PersonKey> =
-            answers.into_iter().filter(|(_, settled)| *settled == Settled::Moved).map(|(person, _)| person).collect();
+        let (stored, moved): (Vec<_>, Vec<_>) =
+            answers.into_iter().partition(|(_, settled)| *settled == Settled::Stored);
+        for (person, _) in stored {
+            for record in records.get(&person).into_iter().flatten() {
+                self.unsettled.remove(&(person, record.clone()));
+            }
+        }
+        let moved: BTreeSet<PersonKey> = moved.into_iter().map(|(person, _)| person).collect();
         // Who was not stored did not end here. Who failed is nudged already, and is not tried again at once.
         let ended: BTreeSet<PersonKey> = outcomes.ended.iter().map(|(person, _)| *person).collect();
         outcomes.ended.retain(|(person, _)| !moved.contains(person));
@@ -384,8 +400,10 @@ impl<'a> Run<'a> {
 
     async fn finish(&mut self, moved: Vec<PersonKey>) -> PortResult<()> {
         let activation = self.subject.activation;
+        self.doubt_unsettled().await?;
         if !moved.is_empty() && self.stop.is_none() {
-            self.pass_on(moved).await?;
+            let nudge = Nudge { people: moved, ..self.nudge.clone() };
+            self.engine.send_nudge(&activation.destination, nudge, LIVE_NUDGE).await?;
         }
         for (until, people) in std::mem::take(&mut self.put_off) {
             let nudge = Nudge { not_before: Some(until), people: people.into_iter().collect(), ..self.nudge.clone() };
@@ -404,18 +422,15 @@ impl<'a> Run<'a> {
         Ok(())
     }
 
-    /// Rows that kept moving: what this run sent is in doubt, so that a new nudge does not take it as done.
-    async fn pass_on(&self, moved: Vec<PersonKey>) -> PortResult<()> {
-        let activation = self.subject.activation;
-        let doubted: Vec<Doubted> = self
-            .tried
-            .iter()
-            .filter(|(person, _)| moved.contains(person))
-            .map(|(person, record)| Doubted::Record(*person, record.clone()))
-            .collect();
-        self.engine.ports.people.raise_doubt(&activation.id, &doubted).await?;
-        let nudge = Nudge { people: moved, ..self.nudge.clone() };
-        self.engine.send_nudge(&activation.destination, nudge, LIVE_NUDGE).await
+    /// What this run sent and could not settle, because rows kept moving or because sending again was put
+    /// off, is in doubt: else a later run would see another one's receipt and take it as done.
+    async fn doubt_unsettled(&self) -> PortResult<()> {
+        if self.unsettled.is_empty() {
+            return Ok(());
+        }
+        let doubted: Vec<Doubted> =
+            self.unsettled.iter().map(|(person, record)| Doubted::Record(*person, record.clone())).collect();
+        self.engine.ports.people.raise_doubt(&self.subject.activation.id, &doubted).await
     }
 }
 
