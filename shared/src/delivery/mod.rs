@@ -2,8 +2,8 @@
 //! killed on the way. It knows no vendor.
 //!
 //! One nudge: flight, strong read, send what is pending, settle on version and standing, clear the flight
-//! ([`run`]). What stays open is put in doubt by the [`sweep`]; whoever is pending without a message is
-//! found by a [`walk`].
+//! (`run.rs`). What stays open is put in doubt by the sweep; whoever is pending without a message is
+//! found by a walk.
 
 mod failing;
 mod landing;

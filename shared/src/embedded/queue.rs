@@ -16,7 +16,7 @@ use crate::ports::{Clock, MAX_DELAY, Outgoing, PortError, PortResult, Queue};
 const STORE: &str = "queue";
 
 /// A message received so often and never deleted becomes a dead letter. The schema's index and the
-/// statements of [`bury`] say the number too: SQLite uses a partial index for the very same text only.
+/// statements of `bury` say the number too: SQLite uses a partial index for the very same text only.
 pub const MAX_RECEIVES: u32 = 20;
 
 /// All queues of one machine.
