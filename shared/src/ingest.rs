@@ -1,8 +1,8 @@
 //! From changes to rows to nudges. What is answered with success is on the rows, and whoever must hear of
 //! it was told; a process that dies in between has answered nothing, and the sender's repeat does it again.
 
+mod discovery;
 mod merging;
-mod sightings;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -59,9 +59,9 @@ pub async fn accept(
 ) -> Result<Accepted, AcceptError> {
     let now = ports.clock.now();
     let snapshot = catalog.snapshot().await?;
-    sightings::note(ports.catalog.as_ref(), catalog, &snapshot, source, &items, now).await?;
+    discovery::note(ports.catalog.as_ref(), catalog, &snapshot, source, &items, now).await?;
     note_erasures(ports, &items, now).await?;
-    let unlinked = sightings::unlinked(&snapshot, source, &items);
+    let unlinked = discovery::unlinked(&snapshot, source, &items);
     let mut run = Run {
         ports,
         steps,
@@ -71,6 +71,7 @@ pub async fn accept(
             now,
             key_fields: snapshot.key_fields(&source.id),
             former_for: snapshot.former_for(&source.id),
+            sightings_for: source.sightings_for(),
         },
         concerned: BTreeMap::new(),
         survivors: BTreeSet::new(),
@@ -83,7 +84,7 @@ pub async fn accept(
     written?;
     steps.reached(Step::PeopleNudged);
     let accepted = run.accepted;
-    sightings::count(ports.ledger.as_ref(), source, &unlinked).await?;
+    discovery::count(ports.ledger.as_ref(), source, &unlinked).await?;
     Ok(accepted)
 }
 
@@ -204,7 +205,12 @@ impl Run<'_> {
 fn survivor(fact: &Fact) -> Option<PersonKey> {
     match fact {
         Fact::MergedInto { survivor } => Some(*survivor),
-        Fact::Entered { .. } | Fact::Left { .. } | Fact::Attribute { .. } | Fact::Profile | Fact::Erased => None,
+        Fact::Entered { .. }
+        | Fact::Left { .. }
+        | Fact::Attribute { .. }
+        | Fact::Sighted { .. }
+        | Fact::Profile
+        | Fact::Erased => None,
     }
 }
 

@@ -141,12 +141,17 @@ impl World {
 
     /// Makes the activation `act` with these audiences and attributes (`name` → type), as a draft.
     pub async fn link(&mut self, audiences: &[&str], attributes: &[(&str, &str)]) {
+        self.link_with(json!({"list_id": LIST}), audiences, attributes).await;
+    }
+
+    /// The same with settings.
+    pub async fn link_with(&mut self, settings: Value, audiences: &[&str], attributes: &[(&str, &str)]) {
         let attributes: Vec<Value> =
             attributes.iter().map(|(attribute, kind)| json!({"attribute": attribute, "type": kind})).collect();
         self.post(
             "/v1/activations",
             json!({"id": "act", "name": "Shop to news", "source": "shop", "destination": "heyloyalty",
-                   "authorization": "auth", "settings": {"list_id": LIST}, "audiences": audiences,
+                   "authorization": "auth", "settings": settings, "audiences": audiences,
                    "attributes": attributes, "notify": "owner@example.com"}),
         )
         .await;

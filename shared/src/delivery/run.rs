@@ -296,11 +296,10 @@ impl<'a> Run<'a> {
                     self.open.insert(person.key);
                 }
                 let receipt = settle::waiting(outcome, trying, person, standing, activation, record, now);
-                let memo = standing.records.get(record).and_then(|standing| standing.memo.clone());
                 outcomes.receipts.entry(person.key).or_insert((one.row, Vec::new())).1.push((
                     record.clone(),
                     receipt,
-                    memo,
+                    settle::Memo::Kept,
                 ));
             }
             Conclusion::PutOff { until } => {
@@ -444,7 +443,7 @@ impl Work<'_> {
     }
 }
 
-type RowReceipts<'r> = (&'r Row, Vec<(RecordId, Receipt, Option<serde_json::Value>)>);
+type RowReceipts<'r> = (&'r Row, Vec<(RecordId, Receipt, settle::Memo)>);
 
 #[derive(Default)]
 struct Outcomes<'r> {

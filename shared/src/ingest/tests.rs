@@ -36,7 +36,12 @@ fn activation(id: &str, audience: &str) -> Activation {
 
 fn context() -> MergeContext {
     let key_fields = BTreeSet::from(["ids.email".parse::<Path>().unwrap()]);
-    MergeContext { now: NOW.parse().unwrap(), key_fields, former_for: SignedDuration::from_hours(240) }
+    MergeContext {
+        now: NOW.parse().unwrap(),
+        key_fields,
+        former_for: SignedDuration::from_hours(240),
+        sightings_for: SignedDuration::from_hours(240),
+    }
 }
 
 fn change(fact: Fact, email: &str, at: &str) -> Change {

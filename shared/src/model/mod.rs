@@ -13,6 +13,7 @@ pub mod merge;
 pub mod message;
 pub mod pending;
 pub mod person;
+pub mod sighting;
 pub mod standing;
 pub mod value;
 
@@ -31,5 +32,6 @@ pub use ids::{
 pub use job::{Job, JobKind, JobStatus};
 pub use message::{Lane, Message, Nudge, QueueName};
 pub use person::{Entry, Former, Gone, GoneReason, Membership, Path, Person, Version};
+pub use sighting::{Address, Sightings};
 pub use standing::{Doubt, Outcome, Reason, Receipt, RecordStanding, Standing};
 pub use value::{AttributeType, Value};

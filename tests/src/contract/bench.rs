@@ -192,14 +192,14 @@ impl<'w> Bench<'w> {
             .collect();
         match self.spec().shape {
             RecordShape::PerPerson => {
-                let shown = Shown { audiences, attributes };
+                let shown = Shown { audiences, attributes, fields: BTreeMap::new() };
                 vec![self.item(person, RecordId::Person, 0, Action::Show(shown))]
             }
             RecordShape::PerPersonAndAudience => audiences
                 .into_iter()
                 .map(|(id, shows)| {
                     let audiences = BTreeMap::from([(id.clone(), shows)]);
-                    let shown = Shown { audiences, attributes: attributes.clone() };
+                    let shown = Shown { audiences, attributes: attributes.clone(), fields: BTreeMap::new() };
                     self.item(person, RecordId::Audience(id), 0, Action::Show(shown))
                 })
                 .collect(),

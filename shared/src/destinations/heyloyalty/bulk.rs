@@ -172,13 +172,14 @@ impl Run<'_> {
         let composed = self.compose(item)?;
         let members = roll.members.get(&self.comparable(item.key.expose())).map_or(&[][..], Vec::as_slice);
         let seen = match (members, roll.extent) {
+            ([], Extent::Whole) if self.would_add(item) => return Ok(Way::Live),
             ([], Extent::Whole) => return Ok(Way::Done(self.nobody(item))),
             ([], Extent::Part) => return Ok(Way::Live),
             ([only], _) => only,
             (_, _) => return Ok(Way::Live),
         };
         if let Some(obstacle) = seen.contact.obstacle() {
-            return Ok(Way::Done(untouched(item, obstacle)));
+            return Ok(Way::Done(untouched(item, obstacle, Some(&seen.id))));
         }
         // Whether an empty cell empties a field is not documented; a PATCH does it.
         let empties = composed.cells.iter().any(|(name, cell)| *cell == Cell::Empty && seen.filled.contains(name));
