@@ -288,10 +288,12 @@ impl Ledger for LedgerTables {
         self.database.run(STORE, read).await
     }
 
-    async fn clear_erasure(&self, person: PersonKey) -> PortResult<()> {
+    async fn clear_erasure(&self, person: PersonKey, noted_at: Timestamp) -> PortResult<()> {
         let write = move |database: &Database| {
             database.write(|transaction| {
-                transaction.prepare_cached("DELETE FROM erasures WHERE person = ?1")?.execute([person.0])?;
+                transaction
+                    .prepare_cached("DELETE FROM erasures WHERE person = ?1 AND noted_at = ?2")?
+                    .execute(params![person.0, noted_at.to_string()])?;
                 Ok(())
             })
         };
