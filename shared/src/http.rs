@@ -128,6 +128,15 @@ impl Session {
         self.account.clock.now()
     }
 
+    /// About how many requests this run still has time for at the account's rate.
+    pub fn requests_left(&self) -> usize {
+        let needed = SignedDuration::try_from(self.http.times.request + self.http.times.margin);
+        let left = self.deadline.duration_since(self.now()).saturating_sub(needed.unwrap_or(SignedDuration::MAX));
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "not negative, and whole enough")]
+        let requests = (left.as_secs_f64().max(0.0) * self.account.rate.per_second) as usize;
+        requests
+    }
+
     /// Sends one request, made by `build` from a builder for `origin` + `path`. Takes a token first.
     ///
     /// # Errors

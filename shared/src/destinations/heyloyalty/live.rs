@@ -143,6 +143,10 @@ impl<'a> Run<'a> {
         }
     }
 
+    pub(super) fn requests_left(&self) -> usize {
+        self.session.requests_left()
+    }
+
     pub(super) fn now(&self) -> Timestamp {
         self.session.now()
     }

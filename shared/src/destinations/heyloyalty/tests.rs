@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use reqwest::StatusCode;
 use serde_json::{Value as Json, json};
 
-use super::bulk::{Pays, csv, import_pays, is_plain};
+use super::bulk::{MAX_PAGES, Pays, csv, import_pays, is_plain};
 use super::client::{authorization, header_time, search_path, signature, status};
 use super::config::IdentifierField;
 use super::live::one_of_a_value;
@@ -466,10 +466,13 @@ fn notes_survive_being_kept() {
 
 #[test]
 fn an_import_pays_where_it_takes_fewer_calls() {
-    assert_eq!(import_pays(Some(4), 200), Pays::Yes);
-    assert_eq!(import_pays(Some(399), 200), Pays::No);
-    assert_eq!(import_pays(None, 200), Pays::Yes);
-    assert_eq!(import_pays(Some(usize::MAX), 200), Pays::No);
+    assert_eq!(import_pays(Some(4), 200, MAX_PAGES), Pays::Yes);
+    assert_eq!(import_pays(Some(399), 200, 1_000), Pays::No);
+    assert_eq!(import_pays(None, 200, MAX_PAGES), Pays::Yes);
+    assert_eq!(import_pays(Some(usize::MAX), 200, MAX_PAGES), Pays::No);
+    assert_eq!(import_pays(Some(20), 200, 20), Pays::Yes);
+    assert_eq!(import_pays(Some(21), 200, 20), Pays::No, "more than the run has time for");
+    assert_eq!(import_pays(None, 200, 0), Pays::No);
 }
 
 #[test]
