@@ -10,7 +10,8 @@ use reqwest::{Method, RequestBuilder, StatusCode};
 use tokio::sync::Mutex;
 
 use crate::destination::{Applied, Failure};
-use crate::model::{AuthorizationId, Reason};
+use crate::metrics::{Meter, Metric};
+use crate::model::{AuthorizationId, Reason, TraceId};
 use crate::ports::{Clock, Grant, Ledger, Rate};
 
 /// Nothing longer than this is believed of a `Retry-After`.
@@ -69,7 +70,8 @@ impl Http {
 
     /// A session of one run for one vendor account.
     pub fn session(&self, account: Account, deadline: Timestamp) -> Session {
-        Session { http: self.clone(), account: Arc::new(account), deadline, tokens: Arc::new(Mutex::new(0)) }
+        let tokens = Arc::new(Mutex::new(0));
+        Session { http: self.clone(), account: Arc::new(account), deadline, tokens }
     }
 }
 
@@ -85,6 +87,10 @@ pub struct Account {
     pub ledger: Arc<dyn Ledger>,
     /// The time.
     pub clock: Arc<dyn Clock>,
+    /// Is told how long answers take.
+    pub meter: Arc<dyn Meter>,
+    /// The trace that the calls belong to.
+    pub trace: Option<TraceId>,
 }
 
 /// Requests of one run to one vendor account.
@@ -156,8 +162,18 @@ impl Session {
         self.take_token().await?;
         let base = self.http.rewrites.get(origin).map_or(origin, String::as_str);
         let request = build(self.http.client.request(method, format!("{base}{path}")));
-        let answer = request.send().await.map_err(|error| describe(&error))?;
-        self.read(answer).await
+        let request = match self.account.trace {
+            Some(trace) => request.header("traceparent", trace.header()),
+            None => request,
+        };
+        let sent_at = self.now();
+        let answer = match request.send().await {
+            Ok(answer) => self.read(answer).await,
+            Err(error) => Err(describe(&error)),
+        };
+        let took = self.now().duration_since(sent_at);
+        self.account.meter.note(Metric::VendorMilliseconds, took.as_secs_f64() * 1000.0);
+        answer
     }
 
     async fn read(&self, mut answer: reqwest::Response) -> Result<Answer, Failure> {

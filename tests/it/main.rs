@@ -4,6 +4,7 @@
 mod contract;
 mod embedded;
 mod heyloyalty;
+mod measures;
 mod missing;
 mod port_suite;
 mod stories;

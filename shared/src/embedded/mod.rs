@@ -24,6 +24,7 @@ use std::sync::Arc;
 pub use clock::{JumpClock, SystemClock};
 pub use queue::{DeadLetter, Depth, LocalQueue, MAX_RECEIVES, ReceiptHandle, Received};
 
+use crate::metrics::Unmeasured;
 use crate::ports::{Clock, Document, Kind, Mail, PortResult, Ports};
 use catalog::CatalogTable;
 use database::Database;
@@ -155,6 +156,7 @@ impl Embedded {
             vault: self.vault.clone(),
             mailer: self.mailer.clone(),
             clock: self.clock.clone(),
+            meter: Arc::new(Unmeasured),
         }
     }
 

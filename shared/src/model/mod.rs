@@ -15,6 +15,7 @@ pub mod pending;
 pub mod person;
 pub mod sighting;
 pub mod standing;
+pub mod trace;
 pub mod value;
 
 #[cfg(test)]
@@ -34,4 +35,5 @@ pub use message::{Lane, Message, Nudge, QueueName};
 pub use person::{Entry, Former, Gone, GoneReason, Membership, Path, Person, Version};
 pub use sighting::{Address, Sightings};
 pub use standing::{Doubt, Outcome, Reason, Receipt, RecordStanding, Standing};
+pub use trace::TraceId;
 pub use value::{AttributeType, Value};

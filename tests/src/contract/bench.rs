@@ -11,6 +11,7 @@ use muster::destination::{
 };
 use muster::embedded::Embedded;
 use muster::http::{Account, Http, HttpTimes, Session};
+use muster::metrics::Unmeasured;
 use muster::model::pending::RecordShape;
 use muster::model::{AttributeLink, AttributeType, LinkState, PersonKey, RecordId, Value};
 use muster::ports::{Clock, Ledger, Secret};
@@ -102,6 +103,8 @@ impl<'w> Bench<'w> {
             origins: self.origins,
             ledger: Arc::clone(&self.ledger),
             clock,
+            meter: Arc::new(Unmeasured),
+            trace: None,
         };
         Http::new(times, self.world.rewrites()).unwrap().session(account, deadline)
     }
