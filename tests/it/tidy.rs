@@ -15,8 +15,10 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("steps", &[]),
     ("ports", &["model"]),
     ("installation", &["model", "ports"]),
-    ("embedded", &["model", "ports"]),
-    ("aws", &["model", "ports"]),
+    ("clock", &["ports"]),
+    ("bucket", &["ports"]),
+    ("embedded", &["model", "ports", "clock", "bucket"]),
+    ("aws", &["model", "ports", "clock", "bucket"]),
     ("mapping", &["model"]),
     ("files", &["model", "http"]),
     // What a failed request means is said in the destination's words: these two are one layer.

@@ -1,13 +1,11 @@
 //! The control plane behind API Gateway: wires the ports to the router.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use jiff::SignedDuration;
+use muster::aws::{Function, SECRETS_MAX_AGE};
 use muster::catalog::CachedCatalog;
 use muster::control::Control;
-use muster::embedded::{Embedded, SystemClock};
-use muster::http::{Http, HttpTimes};
 use muster_api::{Api, api_token, router};
 
 /// The longest age of any worker's catalog.
@@ -15,13 +13,11 @@ const CATALOG_AGE: SignedDuration = SignedDuration::from_secs(5);
 
 #[tokio::main]
 async fn main() -> Result<(), lambda_http::Error> {
-    tracing_subscriber::fmt().json().with_env_filter(tracing_subscriber::EnvFilter::from_default_env()).init();
-    #[expect(clippy::disallowed_methods, reason = "settings are read here")]
-    let folder = PathBuf::from(std::env::var("MUSTER_DATA")?);
-    let ports = Embedded::open(&folder, Arc::new(SystemClock))?.ports();
+    let function = Function::start(SECRETS_MAX_AGE)?;
+    let ports = function.ports.clone();
     let control = Control {
         catalog: Arc::new(CachedCatalog::new(ports.catalog.clone(), ports.clock.clone(), CATALOG_AGE)),
-        http: Http::new(HttpTimes::default(), [].into())?,
+        http: function.http()?,
         installation: muster::installation::installation_key(ports.vault.as_ref()).await?,
         destinations: muster::destinations::all(),
         ports: ports.clone(),

@@ -1,30 +1,19 @@
-//! Wires the handler to the ports in the folder that `MUSTER_DATA` names.
-
-use std::path::PathBuf;
-use std::sync::Arc;
+//! Wires the handler to the ports on AWS.
 
 use lambda_runtime::{Error, LambdaEvent, service_fn};
-use muster::delivery::{Dice, Engine, Times};
-use muster::embedded::{Embedded, SystemClock};
-use muster::http::{Http, HttpTimes};
-use muster::steps::Unwatched;
+use muster::aws::{Function, SECRETS_MAX_AGE};
 use muster_backfill::Event;
 
 #[tokio::main]
 async fn main() -> Result<(), Error> {
-    tracing_subscriber::fmt().json().with_env_filter(tracing_subscriber::EnvFilter::from_default_env()).init();
-    let embedded = Embedded::open(&data_folder()?, Arc::new(SystemClock))?;
-    let http = Http::new(HttpTimes::default(), [].into())?;
-    let engine = Engine::open(embedded.ports(), http, Times::default(), Arc::new(Unwatched), Dice::fresh()).await?;
-    let engine = &engine;
+    let function = Function::start(SECRETS_MAX_AGE)?;
+    let engine = function.engine().await?;
+    let (function, engine) = (&function, &engine);
     let handler = service_fn(move |event: LambdaEvent<serde_json::Value>| async move {
         let remaining = muster_deliver::remaining(engine, &event.context);
-        muster_backfill::handle(engine, Event::read(event.payload)?, remaining).await
+        let done = muster_backfill::handle(engine, Event::read(event.payload)?, remaining).await;
+        function.tell_measurements();
+        done
     });
     lambda_runtime::run(handler).await
-}
-
-#[expect(clippy::disallowed_methods, reason = "settings are read here and handed on")]
-fn data_folder() -> Result<PathBuf, Error> {
-    Ok(std::env::var("MUSTER_DATA").map_err(|_| "set MUSTER_DATA to the folder that holds the data")?.into())
 }

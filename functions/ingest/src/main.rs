@@ -1,21 +1,26 @@
-//! Wires the handlers to the ports in the folder that `MUSTER_DATA` names.
+//! Wires the handlers to the ports on AWS.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 
-use muster::embedded::{Embedded, SystemClock};
+use jiff::SignedDuration;
+use lambda_http::{Error, Request, service_fn};
+use muster::aws::Function;
 use muster::steps::Unwatched;
 use muster_ingest::{Ingest, router};
+use tower::ServiceExt;
+
+/// Ingest keeps copies of its own, and reads a secret again when a request is refused: it must be a new one.
+const SECRETS_MAX_AGE: SignedDuration = SignedDuration::from_secs(2);
 
 #[tokio::main]
-async fn main() -> Result<(), lambda_http::Error> {
-    tracing_subscriber::fmt().json().with_env_filter(tracing_subscriber::EnvFilter::from_default_env()).init();
-    let embedded = Embedded::open(&data_folder()?, Arc::new(SystemClock))?;
-    let app = Ingest::open(embedded.ports(), Arc::new(Unwatched)).await?;
-    lambda_http::run(router(Arc::new(app))).await
-}
-
-#[expect(clippy::disallowed_methods, reason = "settings are read here and handed on")]
-fn data_folder() -> Result<PathBuf, lambda_http::Error> {
-    Ok(std::env::var("MUSTER_DATA").map_err(|_| "set MUSTER_DATA to the folder that holds the data")?.into())
+async fn main() -> Result<(), Error> {
+    let function = Function::start(SECRETS_MAX_AGE)?;
+    let router = router(Arc::new(Ingest::open(function.ports.clone(), Arc::new(Unwatched)).await?));
+    let (function, router) = (&function, &router);
+    let handler = service_fn(move |request: Request| async move {
+        let response = router.clone().oneshot(request).await;
+        function.tell_measurements();
+        response
+    });
+    lambda_http::run(handler).await
 }

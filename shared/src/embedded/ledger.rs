@@ -8,8 +8,8 @@ use jiff::Timestamp;
 use rusqlite::{OptionalExtension, Transaction, params};
 use serde::de::DeserializeOwned;
 
-use super::bucket::Bucket;
 use super::database::{Database, Failure, decode, encode, signed, time, unsigned};
+use crate::bucket::Bucket;
 use crate::model::{ActivationId, AuthorizationId, Flight, FlightId, Job, JobId, KeyHash, PersonKey};
 use crate::ports::{Claim, Grant, Ledger, PortResult, Rate};
 
