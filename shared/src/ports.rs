@@ -321,7 +321,8 @@ pub trait Ledger: Send + Sync {
     async fn job(&self, id: &JobId) -> PortResult<Option<Job>>;
     /// Replaces a job on condition that its cursor and status are still those of `read`. Answers whether it did.
     async fn advance_job(&self, read: &Job, job: &Job) -> PortResult<bool>;
-    /// An activation's jobs, the newest first; all jobs where `None`.
+    /// An activation's jobs, the newest first; all jobs where `None`. A store may forget those that ended
+    /// three months ago.
     async fn jobs(&self, activation: Option<&ActivationId>) -> PortResult<Vec<Job>>;
 
     /// Notes that a person's erasure must be seen through.

@@ -127,7 +127,7 @@ impl PortWorld for AwsWorld {
     }
 }
 
-mod aws {
+mod on_aws {
     muster_tests::port_suite!(super::AwsWorld::new());
 }
 

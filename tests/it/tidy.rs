@@ -142,6 +142,19 @@ fn twins_know_nothing_of_ours_and_only_tests_know_them() {
 }
 
 #[test]
+fn functions_do_not_carry_the_embedded_store() {
+    let mut wrong = Vec::new();
+    for manifest in files("functions", |path| path.ends_with("Cargo.toml")) {
+        let text = fs::read_to_string(&manifest).unwrap();
+        let linked = text.split("[dev-dependencies]").next().unwrap_or_default();
+        wrong.extend(
+            linked.lines().filter(|line| line.contains("embedded")).map(|line| format!("{}: {line}", show(&manifest))),
+        );
+    }
+    explain("what runs on AWS links no database of its own; ask for it among the dev-dependencies", &wrong);
+}
+
+#[test]
 fn links_in_markdown_lead_to_files() {
     let mut wrong = Vec::new();
     for file in files("", |path| path.ends_with(".md")) {

@@ -1,10 +1,11 @@
 //! How bodies are stored: a byte that says the format, then the same JSON as the embedded store's, deflated.
 //!
 //! DynamoDB bills a write by the kilobyte of the whole item, so that a row with its standings should stay
-//! below one. Measured on rows of the example data (`tests/it/aws.rs` keeps the number): 1.3 KB of JSON
-//! become 0.45 KB, a standing's 0.6 KB become 0.3 KB. CBOR and MessagePack with field names save a tenth
-//! only; without names they cannot leave out a field, and a field added later shifts all others. So the
-//! names stay, and deflate takes them out: what repeats most is names, times of one day and audiences.
+//! below one. Measured on a row of the example data with five memberships, three attributes and a receipt:
+//! 1,570 bytes of JSON become 660, and with keys and numbers an item of 708 (`tests/it/aws` holds it below
+//! 900). CBOR with field names takes 1,280 bytes, deflated three hundredths less than JSON; formats without
+//! names cannot leave a field out, and one added later shifts all others. So it stays the JSON that the
+//! embedded store has: what repeats most, names and days and audiences, is what deflate takes out.
 
 use std::io::{Read, Write};
 

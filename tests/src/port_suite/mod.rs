@@ -36,6 +36,7 @@ macro_rules! port_suite {
         $crate::port_promises! { $world;
             people::a_row_comes_back_as_it_was_written
             people::rows_that_do_not_exist_are_not_answered
+            people::more_rows_than_fit_in_a_call_are_read
             people::a_new_row_conflicts_with_one_that_exists
             people::a_write_of_an_outdated_sequence_conflicts
             people::a_batch_is_answered_write_by_write
@@ -92,6 +93,7 @@ macro_rules! port_suite {
             tokens::a_bucket_follows_a_changed_rate
             tokens::eight_takers_share_one_bucket
             queue::what_is_sent_arrives_in_its_queue
+            queue::more_bytes_than_fit_in_a_call_arrive
             queue::a_delay_above_the_longest_is_refused
             vault::a_secret_comes_back_as_it_was_written
             vault::a_secret_is_replaced

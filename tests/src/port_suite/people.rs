@@ -27,6 +27,18 @@ pub async fn rows_that_do_not_exist_are_not_answered(world: &impl PortWorld) {
     assert_eq!(rows.iter().map(|row| row.person.key).collect::<Vec<_>>(), [key(1)]);
 }
 
+pub async fn more_rows_than_fit_in_a_call_are_read(world: &impl PortWorld) {
+    let ports = world.ports().await;
+    let keys: Vec<PersonKey> = (0..250).map(key).collect();
+    let writes = keys.iter().map(|key| PersonWrite { person: person(*key), read_sequence: 0 }).collect();
+    ports.people.write(writes).await.unwrap();
+    let doubted: Vec<_> = keys.iter().copied().map(Doubted::Person).collect();
+    ports.people.raise_doubt(&activation(), &doubted).await.unwrap();
+    let rows = ports.people.read(&keys, Some(&activation())).await.unwrap();
+    assert!(rows.iter().all(|row| row.standing.doubt == 1));
+    assert_eq!(sorted(rows.into_iter().map(|row| row.person.key).collect()), keys);
+}
+
 pub async fn a_new_row_conflicts_with_one_that_exists(world: &impl PortWorld) {
     let ports = world.ports().await;
     write(&ports, person(key(1))).await;
