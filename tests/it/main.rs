@@ -6,4 +6,5 @@ mod embedded;
 mod heyloyalty;
 mod port_suite;
 mod stories;
+mod template;
 mod tidy;
