@@ -1,7 +1,12 @@
 //! Muster: audience activation. A source says who entered or left which audience; Muster brings every
 //! marketing platform to that state. See `DESIGN.md` for why it is built as it is.
 
+#[cfg(feature = "aws")]
+pub mod aws;
+#[cfg(any(feature = "aws", feature = "embedded"))]
+mod bucket;
 pub mod catalog;
+pub mod clock;
 pub mod control;
 pub mod delivery;
 pub mod destination;

@@ -118,6 +118,29 @@ pub enum Doubted {
     Record(PersonKey, RecordId),
 }
 
+/// A part of all rows, so that several can walk at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Segment {
+    /// Which part, from 0.
+    pub index: u32,
+    /// Of how many, at least one. The same for every part of a walk.
+    pub of: u32,
+}
+
+impl Segment {
+    /// All rows.
+    pub const WHOLE: Self = Self { index: 0, of: 1 };
+}
+
+/// A page of a walk.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Walked {
+    /// The rows. There may be none although more follow.
+    pub rows: Vec<Row>,
+    /// Where to go on; `None` where the segment is over.
+    pub next: Option<PersonKey>,
+}
+
 /// The rows: one per person, with an attribute per activation that is written apart from it.
 #[async_trait]
 pub trait People: Send + Sync {
@@ -138,17 +161,21 @@ pub trait People: Send + Sync {
     /// Raises doubts by one, and with each its standing's revision. People without a row are passed over.
     async fn raise_doubt(&self, activation: &ActivationId, doubted: &[Doubted]) -> PortResult<()>;
 
-    /// At most `limit` rows of a source with keys greater than `after`, in the order of keys, with their
-    /// standings at `activation`. Fewer than `limit` means that the walk is over. May be eventually consistent.
+    /// At most `limit` rows of a source from one segment, with their standings at `activation`. Begins where
+    /// `after` is `None`, goes on where it is a former page's [`Walked::next`] or any of its rows' keys; who
+    /// walks to the end sees every row once that was there all the time. In an order of the store's own. May
+    /// be eventually consistent.
     async fn walk(
         &self,
         source: &SourceId,
         activation: Option<&ActivationId>,
+        segment: Segment,
         after: Option<PersonKey>,
         limit: usize,
-    ) -> PortResult<Vec<Row>>;
+    ) -> PortResult<Walked>;
 
-    /// About how many rows a source has.
+    /// About how many rows a source has, to show the progress of a walk by: cheap rather than right. A store
+    /// may answer a count that is hours old, or one of all sources together.
     async fn count(&self, source: &SourceId) -> PortResult<u64>;
 }
 
@@ -291,15 +318,16 @@ pub trait Ledger: Send + Sync {
     async fn job(&self, id: &JobId) -> PortResult<Option<Job>>;
     /// Replaces a job on condition that its cursor and status are still those of `read`. Answers whether it did.
     async fn advance_job(&self, read: &Job, job: &Job) -> PortResult<bool>;
-    /// An activation's jobs, the newest first; all jobs where `None`.
+    /// An activation's jobs, the newest first; all jobs where `None`. A store may forget those that ended
+    /// three months ago.
     async fn jobs(&self, activation: Option<&ActivationId>) -> PortResult<Vec<Job>>;
 
     /// Notes that a person's erasure must be seen through.
     async fn note_erasure(&self, person: PersonKey, at: Timestamp) -> PortResult<()>;
     /// Erasures not yet seen through, with the time of their note.
     async fn erasures(&self) -> PortResult<Vec<(PersonKey, Timestamp)>>;
-    /// The erasure was seen through.
-    async fn clear_erasure(&self, person: PersonKey) -> PortResult<()>;
+    /// The erasure was seen through. Only the note of that time is removed: one that came after it stays.
+    async fn clear_erasure(&self, person: PersonKey, noted_at: Timestamp) -> PortResult<()>;
 
     /// Adds to a counter (unknown events of a source, say).
     async fn count(&self, name: &str, by: u64) -> PortResult<()>;

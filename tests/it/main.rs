@@ -1,6 +1,7 @@
 //! One integration-test binary: linking is the slow part of a test build.
 #![expect(clippy::unwrap_used, reason = "in a test that is how to fail, in what its worlds do too")]
 
+mod aws;
 mod contract;
 mod embedded;
 mod heyloyalty;

@@ -15,8 +15,10 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("steps", &[]),
     ("ports", &["model"]),
     ("installation", &["model", "ports"]),
-    ("embedded", &["model", "ports"]),
-    ("aws", &["model", "ports"]),
+    ("clock", &["ports"]),
+    ("bucket", &["ports"]),
+    ("embedded", &["model", "ports", "clock", "bucket"]),
+    ("aws", &["model", "ports", "clock", "bucket"]),
     ("mapping", &["model"]),
     ("files", &["model", "http"]),
     // What a failed request means is said in the destination's words: these two are one layer.
@@ -137,6 +139,19 @@ fn twins_know_nothing_of_ours_and_only_tests_know_them() {
         }
     }
     explain("a stand-in that shares code with what it tests shares its mistakes", &wrong);
+}
+
+#[test]
+fn functions_do_not_carry_the_embedded_store() {
+    let mut wrong = Vec::new();
+    for manifest in files("functions", |path| path.ends_with("Cargo.toml")) {
+        let text = fs::read_to_string(&manifest).unwrap();
+        let linked = text.split("[dev-dependencies]").next().unwrap_or_default();
+        wrong.extend(
+            linked.lines().filter(|line| line.contains("embedded")).map(|line| format!("{}: {line}", show(&manifest))),
+        );
+    }
+    explain("what runs on AWS links no database of its own; ask for it among the dev-dependencies", &wrong);
 }
 
 #[test]

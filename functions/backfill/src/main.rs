@@ -1,11 +1,11 @@
-//! Wires the handler to the ports in the folder that `MUSTER_DATA` names.
+//! Wires the handler to the ports on AWS.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use lambda_runtime::{Error, LambdaEvent, service_fn};
+use muster::aws::{AwsPorts, SECRETS_MAX_AGE, Settings};
+use muster::clock::SystemClock;
 use muster::delivery::{Dice, Engine, Times};
-use muster::embedded::{Embedded, SystemClock};
 use muster::http::{Http, HttpTimes};
 use muster::steps::Unwatched;
 use muster_backfill::Event;
@@ -13,18 +13,14 @@ use muster_backfill::Event;
 #[tokio::main]
 async fn main() -> Result<(), Error> {
     tracing_subscriber::fmt().json().with_env_filter(tracing_subscriber::EnvFilter::from_default_env()).init();
-    let embedded = Embedded::open(&data_folder()?, Arc::new(SystemClock))?;
-    let http = Http::new(HttpTimes::default(), [].into())?;
-    let engine = Engine::open(embedded.ports(), http, Times::default(), Arc::new(Unwatched), Dice::fresh()).await?;
+    let settings = Settings::from_environment()?;
+    let ports = AwsPorts::open(&settings, Arc::new(SystemClock), SECRETS_MAX_AGE).ports();
+    let http = Http::new(HttpTimes::default(), settings.twins)?;
+    let engine = Engine::open(ports, http, Times::default(), Arc::new(Unwatched), Dice::fresh()).await?;
     let engine = &engine;
     let handler = service_fn(move |event: LambdaEvent<serde_json::Value>| async move {
         let remaining = muster_deliver::remaining(engine, &event.context);
         muster_backfill::handle(engine, Event::read(event.payload)?, remaining).await
     });
     lambda_runtime::run(handler).await
-}
-
-#[expect(clippy::disallowed_methods, reason = "settings are read here and handed on")]
-fn data_folder() -> Result<PathBuf, Error> {
-    Ok(std::env::var("MUSTER_DATA").map_err(|_| "set MUSTER_DATA to the folder that holds the data")?.into())
 }

@@ -6,7 +6,8 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use clap::{Args, Parser, Subcommand};
-use muster::embedded::{JumpClock, SystemClock};
+use muster::clock::SystemClock;
+use muster::embedded::JumpClock;
 use muster_local::demo::{self, Running, Talk};
 use muster_local::kill::KillAt;
 use muster_local::system::{System, Wiring};

@@ -14,12 +14,12 @@ use crate::model::{
     Activation, ActivationId, AudienceId, GoneReason, Identifier, IdentifierType, Job, Outcome, Person, PersonKey,
     Receipt, RecordId, SourceId, Standing,
 };
-use crate::ports::Row;
+use crate::ports::{Row, Segment, Walked};
 
 /// Rows read at a time.
 const WALK_PAGE: usize = 1000;
-/// Most rows looked at for one part of a list, so that a request ends where hardly anybody is found.
-const MAX_WALKED: usize = 20_000;
+/// Most pages looked at for one part of a list, so that a request ends where hardly anybody is found.
+const MAX_PAGES: usize = 20;
 
 /// A person to be looked up.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
@@ -307,8 +307,8 @@ impl Control {
         Ok(view_person(&person, activations))
     }
 
-    /// Filtered, rejected or parked records in the order of their people's keys. A part may be short, or
-    /// empty, and still have a next one: so many rows are looked at for each, and no more.
+    /// Filtered, rejected or parked records, in the store's own order of people. A part may be short, or empty,
+    /// and still have a next one: so many rows are looked at for each, and no more.
     ///
     /// # Errors
     /// `NotFound`; `Invalid` for a cursor that is none.
@@ -322,21 +322,19 @@ impl Control {
         };
         let limit = part.limit.clamp(1, MAX_PART);
         let mut items = Vec::new();
-        let mut walked = 0;
-        while walked < MAX_WALKED {
-            let rows = self.ports.people.walk(&activation.source, Some(id), after, WALK_PAGE).await?;
-            let last = rows.len() < WALK_PAGE;
+        for _ in 0..MAX_PAGES {
+            let Walked { rows, next } = self.walk_page(&activation, after).await?;
             for (at, row) in rows.iter().enumerate() {
                 items.extend(kept.of(row, &activation));
-                after = Some(row.person.key);
-                if items.len() >= limit && !(last && at + 1 == rows.len()) {
-                    return Ok(Page { items, next: after.map(|key| key.to_string()) });
+                let rest = if at + 1 < rows.len() { Some(row.person.key) } else { next };
+                if let Some(rest) = rest.filter(|_| items.len() >= limit) {
+                    return Ok(Page { items, next: Some(rest.to_string()) });
                 }
             }
-            if last {
+            if next.is_none() {
                 return Ok(Page { items, next: None });
             }
-            walked += rows.len();
+            after = next;
         }
         Ok(Page { items, next: after.map(|key| key.to_string()) })
     }
@@ -354,16 +352,21 @@ impl Control {
         let mut view = AccountingView { as_of, people: 0, account: Accounting::default() };
         let mut after = None;
         loop {
-            let rows = self.ports.people.walk(&activation.source, Some(id), after, WALK_PAGE).await?;
+            let Walked { rows, next } = self.walk_page(&activation, after).await?;
             for Row { person, standing } in &rows {
                 view.people += 1;
                 view.account.add(person, standing, &activation, shape, &flying);
             }
-            if rows.len() < WALK_PAGE {
+            if next.is_none() {
                 return Ok(view);
             }
-            after = rows.last().map(|row| row.person.key);
+            after = next;
         }
+    }
+
+    async fn walk_page(&self, activation: &Activation, after: Option<PersonKey>) -> ControlResult<Walked> {
+        let people = &self.ports.people;
+        Ok(people.walk(&activation.source, Some(&activation.id), Segment::WHOLE, after, WALK_PAGE).await?)
     }
 
     /// An activation's jobs, the newest first.

@@ -90,7 +90,7 @@ impl Engine {
             .is_some_and(|gone| gone.reason == GoneReason::Erased && !gone.keys.is_empty());
         let Some(row) = row.filter(|_| waiting) else {
             if now.duration_since(noted_at) > LOST_NOTE {
-                self.ports.ledger.clear_erasure(key).await?;
+                self.ports.ledger.clear_erasure(key, noted_at).await?;
             }
             return Ok(false);
         };
@@ -106,7 +106,7 @@ impl Engine {
         let written = self.ports.people.write(vec![PersonWrite { person, read_sequence }]).await?;
         let stored = written.iter().all(|(_, written)| *written == crate::ports::Written::Stored);
         if stored {
-            self.ports.ledger.clear_erasure(key).await?;
+            self.ports.ledger.clear_erasure(key, noted_at).await?;
         }
         Ok(stored)
     }

@@ -10,7 +10,7 @@ use crate::model::{
     Activation, ActivationId, ActivationStatus, Job, JobId, JobKind, JobStatus, Lane, Message, Nudge, PersonKey,
     QueueName, Reason,
 };
-use crate::ports::{Doubted, MAX_DELAY, Outgoing, PortResult, Ports, Row};
+use crate::ports::{Doubted, MAX_DELAY, Outgoing, PortResult, Ports, Row, Segment, Walked};
 use crate::steps::Step;
 
 /// Most people of one bulk message: their keys stay well below a queue's 256 KB.
@@ -102,7 +102,9 @@ impl Engine {
 
     /// Walks a page; answers whether there is another one for this worker.
     async fn walk_page(&self, job: &Job, activation: &Activation) -> PortResult<bool> {
-        let rows = self.ports.people.walk(&activation.source, Some(&activation.id), job.cursor, PAGE).await?;
+        let people = &self.ports.people;
+        let Walked { rows, next } =
+            people.walk(&activation.source, Some(&activation.id), Segment::WHOLE, job.cursor, PAGE).await?;
         let spec = self.destination(&activation.destination)?.spec();
         let now = self.now();
         let people: Vec<PersonKey> = rows
@@ -120,9 +122,9 @@ impl Engine {
         let most = if spec.bulk.is_some() { BULK_NUDGE } else { LIVE_NUDGE };
         self.send_nudge(&activation.destination, nudge, most).await?;
         self.steps.reached(Step::WalkNudged);
-        let over = rows.len() < PAGE;
+        let over = next.is_none();
         let mut walked = Job {
-            cursor: rows.last().map(|row| row.person.key).or(job.cursor),
+            cursor: next.or(job.cursor),
             walked: job.walked + rows.len() as u64,
             nudged: job.nudged + nudged,
             ..job.clone()

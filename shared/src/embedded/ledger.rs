@@ -8,8 +8,8 @@ use jiff::Timestamp;
 use rusqlite::{OptionalExtension, Transaction, params};
 use serde::de::DeserializeOwned;
 
-use super::bucket::Bucket;
 use super::database::{Database, Failure, decode, encode, signed, time, unsigned};
+use crate::bucket::Bucket;
 use crate::model::{ActivationId, AuthorizationId, Flight, FlightId, Job, JobId, KeyHash, PersonKey};
 use crate::ports::{Claim, Grant, Ledger, PortResult, Rate};
 
@@ -288,10 +288,12 @@ impl Ledger for LedgerTables {
         self.database.run(STORE, read).await
     }
 
-    async fn clear_erasure(&self, person: PersonKey) -> PortResult<()> {
+    async fn clear_erasure(&self, person: PersonKey, noted_at: Timestamp) -> PortResult<()> {
         let write = move |database: &Database| {
             database.write(|transaction| {
-                transaction.prepare_cached("DELETE FROM erasures WHERE person = ?1")?.execute([person.0])?;
+                transaction
+                    .prepare_cached("DELETE FROM erasures WHERE person = ?1 AND noted_at = ?2")?
+                    .execute(params![person.0, noted_at.to_string()])?;
                 Ok(())
             })
         };

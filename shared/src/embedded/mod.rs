@@ -2,7 +2,6 @@
 //! folder. The folder holds `muster.db` (everything), `vault.key` (what opens the secrets in it),
 //! `outbox/` (mails as files) and `muster.lock` (one process at a time). A backup is the first two.
 
-mod bucket;
 mod catalog;
 mod clock;
 mod database;
@@ -21,7 +20,7 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-pub use clock::{JumpClock, SystemClock};
+pub use clock::JumpClock;
 pub use queue::{DeadLetter, Depth, LocalQueue, MAX_RECEIVES, ReceiptHandle, Received};
 
 use crate::ports::{Clock, Document, Kind, Mail, PortResult, Ports};

@@ -10,7 +10,7 @@ use rusqlite::{OptionalExtension, Transaction, params};
 use super::database::{Database, Failure, decode, encode, signed, unsigned};
 use crate::model::person::{MAX_ROW_BYTES, ROW_FORMAT};
 use crate::model::{ActivationId, Person, PersonKey, SourceId, Standing};
-use crate::ports::{Doubted, People, PersonWrite, PortResult, Row, Settled, Settlement, Written};
+use crate::ports::{Doubted, People, PersonWrite, PortResult, Row, Segment, Settled, Settlement, Walked, Written};
 
 const STORE: &str = "people";
 
@@ -161,6 +161,16 @@ fn or_none(activation: Option<&ActivationId>) -> String {
     activation.map_or_else(String::new, ActivationId::to_string)
 }
 
+/// Between what the keys of a segment lie, by their leading bytes. A part of a key sorts before the keys that
+/// begin with it, the empty one before all, and seventeen bytes of the highest value after all.
+fn bounds(Segment { index, of }: Segment) -> (Vec<u8>, Vec<u8>) {
+    let bound = |index: u32| {
+        let bound = (u64::from(index) << 32) / u64::from(of.max(1));
+        u32::try_from(bound).map_or_else(|_| vec![u8::MAX; 17], |bound| bound.to_be_bytes().to_vec())
+    };
+    (bound(index), bound(index.saturating_add(1)))
+}
+
 #[async_trait]
 impl People for PeopleTable {
     async fn read(&self, keys: &[PersonKey], activation: Option<&ActivationId>) -> PortResult<Vec<Row>> {
@@ -234,25 +244,28 @@ impl People for PeopleTable {
         &self,
         source: &SourceId,
         activation: Option<&ActivationId>,
+        segment: Segment,
         after: Option<PersonKey>,
         limit: usize,
-    ) -> PortResult<Vec<Row>> {
+    ) -> PortResult<Walked> {
         let source = source.to_string();
         let activation = or_none(activation);
-        // The empty key sorts before every other.
-        let after = after.map_or_else(Vec::new, |key| key.0.to_vec());
+        let (begin, end) = bounds(segment);
+        let after = after.map_or(begin, |key| key.0.to_vec());
         let read = move |database: &Database| {
             let raw: Vec<RawRow> = database.read(|transaction| {
                 let mut statement = transaction.prepare_cached(
                     "SELECT people.key, people.body, standings.body FROM people
                      LEFT JOIN standings ON standings.person = people.key AND standings.activation = ?2
-                     WHERE people.source = ?1 AND people.key > ?3 ORDER BY people.key LIMIT ?4",
+                     WHERE people.source = ?1 AND people.key > ?3 AND people.key < ?4 ORDER BY people.key LIMIT ?5",
                 )?;
-                let limit = signed(limit as u64);
-                let rows = statement.query_map(params![source, activation, after, limit], RawRow::from_columns)?;
+                let most = signed(limit as u64);
+                let rows = statement.query_map(params![source, activation, after, end, most], RawRow::from_columns)?;
                 Ok(rows.collect::<Result<_, _>>()?)
             })?;
-            raw.into_iter().map(RawRow::decode).collect()
+            let rows = raw.into_iter().map(RawRow::decode).collect::<Result<Vec<_>, _>>()?;
+            let next = rows.last().filter(|_| rows.len() == limit).map(|row| row.person.key);
+            Ok(Walked { rows, next })
         };
         self.database.run(STORE, read).await
     }

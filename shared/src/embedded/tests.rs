@@ -50,6 +50,18 @@ async fn a_row_beyond_the_limit_may_shrink_and_not_grow() {
 }
 
 #[tokio::test]
+async fn a_count_is_exact_and_of_one_source() {
+    let embedded = embedded();
+    let people = embedded.ports().people;
+    let of = |number: u8, source: &str| {
+        let (key, source) = (PersonKey([number; 16]), source.parse().unwrap());
+        PersonWrite { person: Person { key, source, ..person(1) }, read_sequence: 0 }
+    };
+    people.write(vec![of(1, "cdp"), of(2, "cdp"), of(3, "shop")]).await.unwrap();
+    assert_eq!(people.count(&"cdp".parse().unwrap()).await.unwrap(), 2);
+}
+
+#[tokio::test]
 async fn a_row_of_a_newer_format_is_refused() {
     let embedded = embedded();
     let newer = Person { format: ROW_FORMAT + 1, ..person(1) };

@@ -18,14 +18,14 @@ pub struct Job {
     pub kind: JobKind,
     /// How far it is.
     pub status: JobStatus,
-    /// Everybody up to this key was walked.
+    /// Where the walk goes on, in the order of the store.
     #[schemars(with = "Option<String>")]
     pub cursor: Option<PersonKey>,
     /// People walked so far.
     pub walked: u64,
     /// People nudged so far.
     pub nudged: u64,
-    /// People of the source when it began.
+    /// About how many people there were when it began; some stores count seldom, and all sources together.
     pub of: u64,
     /// When it was asked for.
     #[schemars(with = "String")]

@@ -8,8 +8,8 @@ use axum::body::{Body, to_bytes};
 use axum::http::{Request, StatusCode};
 use jiff::{SignedDuration, Timestamp};
 use muster::catalog::{CachedCatalog, Cataloged, Edit, edit_activation, put};
+use muster::clock::SystemClock;
 use muster::delivery::{Destinations, Dice, Engine};
-use muster::embedded::SystemClock;
 use muster::model::{
     Activation, ActivationId, ActivationStatus, Authorization, Identifier, IdentifierType, Lane, Nudge, PersonKey,
     Source,

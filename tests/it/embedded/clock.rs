@@ -1,5 +1,6 @@
 use jiff::SignedDuration;
-use muster::embedded::{JumpClock, SystemClock};
+use muster::clock::SystemClock;
+use muster::embedded::JumpClock;
 use muster::ports::Clock;
 use muster_tests::port_suite::fixtures::{after, start};
 

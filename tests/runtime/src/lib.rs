@@ -1,6 +1,8 @@
 //! A stand-in for AWS Lambda: starts a function's binary as Lambda does, hands it invocations over the Runtime
-//! API and takes its answers.
+//! API and takes its answers. What the function calls is answered by an [`emulator`] of the other services.
 //! See <https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html>.
+
+pub mod emulator;
 
 use std::collections::VecDeque;
 use std::process::Stdio;
@@ -18,6 +20,8 @@ use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::process::Command;
 use tokio::sync::mpsc;
+
+use emulator::Emulator;
 
 /// A start and a few invocations take a fraction of a second; a loaded machine is slower.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -38,7 +42,7 @@ struct Lambda {
     answers: mpsc::UnboundedSender<(String, Answer)>,
 }
 
-/// Starts `binary` over an empty data folder and invokes it with each event in turn.
+/// Starts `binary` on an empty site of the emulator and invokes it with each event in turn.
 ///
 /// # Errors
 /// With a sentence, where it ends by itself or does not answer each in time and in order.
@@ -54,7 +58,7 @@ pub async fn invoke(binary: &str, events: Vec<Value>) -> Result<Vec<Answer>, Str
         let _ = stream.set_nodelay(true);
     });
     let server = tokio::spawn(async move { axum::serve(listener, router).await });
-    let folder = tempfile::tempdir().map_err(failed)?;
+    let site = Emulator::get()?.site(&["jobs"]).await?;
     let mut function = Command::new(binary)
         .env("AWS_LAMBDA_RUNTIME_API", address.to_string())
         .env("AWS_LAMBDA_FUNCTION_NAME", "muster-test")
@@ -62,7 +66,15 @@ pub async fn invoke(binary: &str, events: Vec<Value>) -> Result<Vec<Answer>, Str
         .env("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "128")
         .env("AWS_LAMBDA_LOG_GROUP_NAME", "/aws/lambda/muster-test")
         .env("AWS_LAMBDA_LOG_STREAM_NAME", "test")
-        .env("MUSTER_DATA", folder.path().join("data"))
+        .env("AWS_ENDPOINT_URL", site.endpoint.unwrap_or_default())
+        .env("AWS_REGION", site.region)
+        .env("AWS_ACCESS_KEY_ID", site.credentials.access_key_id)
+        .env("AWS_SECRET_ACCESS_KEY", site.credentials.secret_access_key)
+        .env("MUSTER_PEOPLE_TABLE", site.people_table)
+        .env("MUSTER_CATALOG_TABLE", site.catalog_table)
+        .env("MUSTER_LEDGER_TABLE", site.ledger_table)
+        .env("MUSTER_QUEUE_URL_PREFIX", site.queue_url_prefix)
+        .env("MUSTER_SECRET_PREFIX", site.secret_prefix)
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .kill_on_drop(true)

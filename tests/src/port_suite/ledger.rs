@@ -162,8 +162,17 @@ pub async fn an_erasure_is_noted_until_it_is_cleared(world: &impl PortWorld) {
     ports.ledger.note_erasure(key(2), after(1)).await.unwrap();
     let noted: BTreeSet<_> = ports.ledger.erasures().await.unwrap().into_iter().collect();
     assert_eq!(noted, BTreeSet::from([(key(1), start()), (key(2), after(1))]));
-    ports.ledger.clear_erasure(key(1)).await.unwrap();
+    ports.ledger.clear_erasure(key(1), start()).await.unwrap();
     assert_eq!(ports.ledger.erasures().await.unwrap(), [(key(2), after(1))]);
+}
+
+pub async fn an_erasure_noted_again_outlives_the_end_of_the_first(world: &impl PortWorld) {
+    let ports = world.ports().await;
+    ports.ledger.note_erasure(key(1), start()).await.unwrap();
+    ports.ledger.note_erasure(key(1), after(1)).await.unwrap();
+    ports.ledger.clear_erasure(key(1), start()).await.unwrap();
+    assert_eq!(ports.ledger.erasures().await.unwrap(), [(key(1), after(1))]);
+    ports.ledger.clear_erasure(key(2), start()).await.unwrap();
 }
 
 pub async fn eight_who_count_are_all_counted(world: &impl PortWorld) {

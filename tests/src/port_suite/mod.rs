@@ -36,6 +36,7 @@ macro_rules! port_suite {
         $crate::port_promises! { $world;
             people::a_row_comes_back_as_it_was_written
             people::rows_that_do_not_exist_are_not_answered
+            people::more_rows_than_fit_in_a_call_are_read
             people::a_new_row_conflicts_with_one_that_exists
             people::a_write_of_an_outdated_sequence_conflicts
             people::a_batch_is_answered_write_by_write
@@ -52,9 +53,11 @@ macro_rules! port_suite {
             people::eight_who_doubt_are_all_counted
             people::writing_a_row_leaves_its_standings
             people::standings_are_kept_by_activation
-            people::a_walk_sees_every_row_of_its_source_once_in_order
+            people::a_walk_sees_every_row_of_its_source_once
+            people::the_segments_of_a_walk_see_every_row_once
+            people::a_walk_goes_on_after_any_row
             people::a_walk_brings_standings
-            people::a_count_is_of_one_source
+            people::an_empty_store_counts_nobody
             catalog::a_document_comes_back_as_it_was_written
             catalog::a_put_of_an_outdated_version_writes_nothing
             catalog::eight_editors_of_one_document_lose_nothing
@@ -74,6 +77,7 @@ macro_rules! port_suite {
             ledger::a_job_that_ended_does_not_advance
             ledger::jobs_are_listed_newest_first_and_by_activation
             ledger::an_erasure_is_noted_until_it_is_cleared
+            ledger::an_erasure_noted_again_outlives_the_end_of_the_first
             ledger::eight_who_count_are_all_counted
             ledger::counters_are_found_by_the_very_prefix
             ledger::a_mark_keeps_the_last_time_to_the_nanosecond
@@ -89,6 +93,7 @@ macro_rules! port_suite {
             tokens::a_bucket_follows_a_changed_rate
             tokens::eight_takers_share_one_bucket
             queue::what_is_sent_arrives_in_its_queue
+            queue::more_bytes_than_fit_in_a_call_arrive
             queue::a_delay_above_the_longest_is_refused
             vault::a_secret_comes_back_as_it_was_written
             vault::a_secret_is_replaced

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use muster::model::person::MAX_ROW_BYTES;
 use muster::model::{PersonKey, RecordId, RecordStanding, Standing};
-use muster::ports::{Doubted, PersonWrite, Settled, Written};
+use muster::ports::{Doubted, PersonWrite, Ports, Segment, Settled, Walked, Written};
 
 use super::PortWorld;
 use super::fixtures::{
@@ -25,6 +25,18 @@ pub async fn rows_that_do_not_exist_are_not_answered(world: &impl PortWorld) {
     write(&ports, person(key(1))).await;
     let rows = ports.people.read(&[key(1), key(2)], None).await.unwrap();
     assert_eq!(rows.iter().map(|row| row.person.key).collect::<Vec<_>>(), [key(1)]);
+}
+
+pub async fn more_rows_than_fit_in_a_call_are_read(world: &impl PortWorld) {
+    let ports = world.ports().await;
+    let keys: Vec<PersonKey> = (0..250).map(key).collect();
+    let writes = keys.iter().map(|key| PersonWrite { person: person(*key), read_sequence: 0 }).collect();
+    ports.people.write(writes).await.unwrap();
+    let doubted: Vec<_> = keys.iter().copied().map(Doubted::Person).collect();
+    ports.people.raise_doubt(&activation(), &doubted).await.unwrap();
+    let rows = ports.people.read(&keys, Some(&activation())).await.unwrap();
+    assert!(rows.iter().all(|row| row.standing.doubt == 1));
+    assert_eq!(sorted(rows.into_iter().map(|row| row.person.key).collect()), keys);
 }
 
 pub async fn a_new_row_conflicts_with_one_that_exists(world: &impl PortWorld) {
@@ -194,7 +206,7 @@ pub async fn standings_are_kept_by_activation(world: &impl PortWorld) {
     assert_eq!(standings.keys().collect::<Vec<_>>(), [&another_activation()]);
 }
 
-/// Thirty people of one source, written in no order, and one of another.
+/// People 1 to 30 of one source, written in no order, and one of another.
 async fn thirty(world: &impl PortWorld) {
     let ports = world.ports().await;
     let of_source = (1..=30).map(|number| person(key((number * 7) % 31)));
@@ -204,29 +216,59 @@ async fn thirty(world: &impl PortWorld) {
     ports.people.write(writes).await.unwrap();
 }
 
-pub async fn a_walk_sees_every_row_of_its_source_once_in_order(world: &impl PortWorld) {
+/// Everybody of a segment from `after` on, in the order walked, eight rows a page.
+async fn walked(ports: &Ports, segment: Segment, mut after: Option<PersonKey>) -> Vec<PersonKey> {
+    let mut seen = Vec::new();
+    loop {
+        let Walked { rows, next } = ports.people.walk(&source(), None, segment, after, 8).await.unwrap();
+        assert!(rows.len() <= 8);
+        seen.extend(rows.iter().map(|row| row.person.key));
+        if next.is_none() {
+            return seen;
+        }
+        after = next;
+    }
+}
+
+fn sorted(mut keys: Vec<PersonKey>) -> Vec<PersonKey> {
+    keys.sort();
+    keys
+}
+
+pub async fn a_walk_sees_every_row_of_its_source_once(world: &impl PortWorld) {
+    thirty(world).await;
+    let seen = walked(&world.ports().await, Segment::WHOLE, None).await;
+    assert_eq!(sorted(seen), (1..=30).map(key).collect::<Vec<_>>());
+}
+
+pub async fn the_segments_of_a_walk_see_every_row_once(world: &impl PortWorld) {
     thirty(world).await;
     let ports = world.ports().await;
-    let mut seen: Vec<PersonKey> = Vec::new();
-    loop {
-        let rows = ports.people.walk(&source(), None, seen.last().copied(), 8).await.unwrap();
-        seen.extend(rows.iter().map(|row| row.person.key));
-        if rows.len() < 8 {
-            break;
-        }
+    let mut seen = Vec::new();
+    for index in 0..7 {
+        seen.extend(walked(&ports, Segment { index, of: 7 }, None).await);
     }
-    assert_eq!(seen, (1..=30).map(key).collect::<Vec<_>>());
+    assert_eq!(sorted(seen), (1..=30).map(key).collect::<Vec<_>>());
+}
+
+pub async fn a_walk_goes_on_after_any_row(world: &impl PortWorld) {
+    thirty(world).await;
+    let ports = world.ports().await;
+    let all = walked(&ports, Segment::WHOLE, None).await;
+    for (at, row) in all.iter().enumerate() {
+        assert_eq!(walked(&ports, Segment::WHOLE, Some(*row)).await, all[at + 1..]);
+    }
 }
 
 pub async fn a_walk_brings_standings(world: &impl PortWorld) {
     thirty(world).await;
     let ports = world.ports().await;
     ports.people.raise_doubt(&activation(), &[Doubted::Person(key(2))]).await.unwrap();
-    let rows = ports.people.walk(&source(), Some(&activation()), Some(key(1)), 2).await.unwrap();
-    assert_eq!(rows.iter().map(|row| row.standing.doubt).collect::<Vec<_>>(), [1, 0]);
+    let page = ports.people.walk(&source(), Some(&activation()), Segment::WHOLE, None, 100).await.unwrap();
+    let doubted = page.rows.iter().filter(|row| row.standing.doubt == 1).map(|row| row.person.key);
+    assert_eq!((page.rows.len(), doubted.collect::<Vec<_>>()), (30, vec![key(2)]));
 }
 
-pub async fn a_count_is_of_one_source(world: &impl PortWorld) {
-    thirty(world).await;
-    assert_eq!(world.ports().await.people.count(&source()).await.unwrap(), 30);
+pub async fn an_empty_store_counts_nobody(world: &impl PortWorld) {
+    assert_eq!(world.ports().await.people.count(&source()).await.unwrap(), 0);
 }

@@ -26,6 +26,13 @@ pub async fn what_is_sent_arrives_in_its_queue(world: &impl PortWorld) {
     assert_eq!(world.arrived(&QueueName::Jobs).await, ["job"]);
 }
 
+pub async fn more_bytes_than_fit_in_a_call_arrive(world: &impl PortWorld) {
+    let ports = world.ports().await;
+    let messages = (0..5).map(|_| outgoing(&"x".repeat(100 * 1024), SignedDuration::ZERO)).collect();
+    ports.queue.send(&QueueName::Jobs, messages).await.unwrap();
+    assert_eq!(world.arrived(&QueueName::Jobs).await.len(), 5);
+}
+
 pub async fn a_delay_above_the_longest_is_refused(world: &impl PortWorld) {
     let ports = world.ports().await;
     let late = outgoing("late", MAX_DELAY + SignedDuration::from_secs(1));

@@ -18,7 +18,8 @@ use muster::model::{
     Activation, ActivationId, Identifier, Message, Nudge, PersonKey, QueueName, Source, SourceId, Standing,
 };
 use muster::ports::{
-    Clock, Doubted, Outgoing, People, PersonWrite, PortResult, Ports, Queue, Row, Secret, Settled, Settlement, Written,
+    Clock, Doubted, Outgoing, People, PersonWrite, PortResult, Ports, Queue, Row, Secret, Segment, Settled, Settlement,
+    Walked, Written,
 };
 use muster::steps::{Step, Steps};
 use muster_ingest::{Ingest, router};
@@ -79,10 +80,11 @@ impl People for Rows {
         &self,
         source: &SourceId,
         activation: Option<&ActivationId>,
+        segment: Segment,
         after: Option<PersonKey>,
         limit: usize,
-    ) -> PortResult<Vec<Row>> {
-        self.inner.walk(source, activation, after, limit).await
+    ) -> PortResult<Walked> {
+        self.inner.walk(source, activation, segment, after, limit).await
     }
     async fn count(&self, source: &SourceId) -> PortResult<u64> {
         self.inner.count(source).await

@@ -1,0 +1,312 @@
+//! Flights, budgets, jobs, erasures, counters and marks, and the claims of [`super::claims`]: one table with
+//! a partition key `pk` and a sort key `sk`.
+//!
+//! | `pk` | `sk` | holds |
+//! |---|---|---|
+//! | `flight/<part>` | id | body `b`, spread over partitions by the id: every delivery writes and clears one |
+//! | `erasure/<part>` | person | `at`, spread alike: somebody may erase many at once |
+//! | `claim/<activation>/<key>` | `-` | holder `h`, the last other who asked `c` |
+//! | `bucket/<authorization>` | `-` | body `b`, revision `n` |
+//! | `job` | id | body `b`, status and cursor `t`; `ttl` once it ended |
+//! | `counter` | name | count `n` |
+//! | `mark` | name | `at` |
+//! | `mail/<key>` | `-` | see [`super::mailer`] |
+//!
+//! Expired items stay readable for days; they are left out when they are read.
+
+use std::collections::{BTreeMap, HashMap};
+
+use async_trait::async_trait;
+use aws_sdk_dynamodb::types::AttributeValue;
+use futures::stream::{self, StreamExt, TryStreamExt};
+use jiff::{SignedDuration, Timestamp};
+
+use super::claims;
+use super::stored;
+use super::table::{Item, PARALLEL, ROUNDS, Table, Update, Updated, number, pause, text};
+use crate::bucket::Bucket;
+use crate::model::{ActivationId, AuthorizationId, Flight, FlightId, Job, JobId, JobStatus, KeyHash, PersonKey};
+use crate::ports::{Claim, Grant, Ledger, PortError, PortResult, Rate};
+
+pub(super) const STORE: &str = "ledger";
+
+/// Partitions of flights, and of erasures: each takes 1,000 writes a second, and listing asks them all.
+const PARTS: u32 = 8;
+/// The sort key of what stands alone in its partition.
+pub(super) const ALONE: &str = "-";
+/// How long a job that ended is kept.
+const ENDED_JOBS: SignedDuration = SignedDuration::from_hours(90 * 24);
+/// Takers of one bucket overtake each other; one of them wins every round.
+const BUCKET_ROUNDS: u32 = 3 * ROUNDS;
+
+pub(super) struct LedgerTable {
+    pub(super) table: Table,
+}
+
+pub(super) fn key(partition: impl Into<String>, sort: impl Into<String>) -> Item {
+    HashMap::from([("pk".to_owned(), text(partition)), ("sk".to_owned(), text(sort))])
+}
+
+/// The partition of an id: the same in every program that ever runs.
+fn part(kind: &str, id: &str) -> String {
+    let hash = id.bytes().fold(2_166_136_261_u32, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(16_777_619));
+    format!("{kind}/{}", hash % PARTS)
+}
+
+fn flight_key(id: &FlightId) -> Item {
+    key(part("flight", id.as_str()), id.as_str())
+}
+
+fn bucket_key(authorization: &AuthorizationId) -> Item {
+    key(format!("bucket/{authorization}"), ALONE)
+}
+
+fn erasure_key(person: PersonKey) -> Item {
+    let person = person.to_string();
+    key(part("erasure", &person), person)
+}
+
+/// What of a job its next advance is conditional on.
+fn place(job: &Job) -> AttributeValue {
+    let cursor = job.cursor.map_or_else(String::new, |cursor| cursor.to_string());
+    text(format!("{:?} {cursor}", job.status))
+}
+
+/// The update that stores a job.
+fn job_update(job: &Job) -> PortResult<Update> {
+    let update = Update::new(key("job", job.id.as_str()), String::new());
+    let ended = job.ended_at.filter(|_| job.status != JobStatus::Running);
+    let expires = ended.and_then(|ended| ended.saturating_add(ENDED_JOBS).ok());
+    let set = if expires.is_some() { "SET b = :b, t = :t, #ttl = :ttl" } else { "SET b = :b, t = :t" };
+    let update = update.set(set).value(":b", stored::encode(STORE, job)?.value).value(":t", place(job));
+    Ok(match expires {
+        Some(at) => update.name("#ttl", "ttl").value(":ttl", number(u64::try_from(at.as_second()).unwrap_or_default())),
+        None => update,
+    })
+}
+
+impl LedgerTable {
+    fn time_of(&self, item: &Item) -> PortResult<Timestamp> {
+        let time = self.table.text_of(item, "at")?;
+        time.parse().map_err(|_| PortError::Unreadable { store: STORE, what: "a time".to_owned() })
+    }
+
+    /// The items of all partitions of a kind.
+    async fn spread(&self, kind: &str) -> PortResult<Vec<Item>> {
+        let read = (0..PARTS).map(|part| {
+            let part = format!("{kind}/{part}");
+            async move { self.table.query(("pk", &part), "sk", "").await }
+        });
+        let found: Vec<Vec<Item>> = stream::iter(read).buffer_unordered(PARALLEL).try_collect().await?;
+        Ok(found.into_iter().flatten().collect())
+    }
+
+    /// Writes a bucket that was read at `revision` (0: there was none), or answers the item that came first.
+    async fn put_bucket(&self, at: Item, bucket: &Bucket, revision: u64) -> PortResult<Updated> {
+        let update = Update::new(at, "SET b = :b, n = :n")
+            .value(":b", stored::encode(STORE, bucket)?.value)
+            .value(":n", number(revision + 1));
+        let update = match revision {
+            0 => update.when("attribute_not_exists(pk)"),
+            read => update.when("n = :read").value(":read", number(read)),
+        };
+        self.table.update_once(update).await
+    }
+
+    /// Changes a bucket as `change` says, again where somebody else came first. `change` answers `None` in
+    /// the place of the bucket where there is nothing to write.
+    async fn change_bucket<T>(
+        &self,
+        authorization: &AuthorizationId,
+        change: impl Fn(Option<Bucket>) -> (Option<Bucket>, T) + Send,
+    ) -> PortResult<T>
+    where
+        T: Send,
+    {
+        let mut item = self.table.get(bucket_key(authorization)).await?;
+        for round in 0..BUCKET_ROUNDS {
+            let (stored, revision) = match &item {
+                Some(item) => {
+                    let body = self.table.of(item, "b")?;
+                    (Some(stored::decode(STORE, "a budget", body)?), self.table.number_of(item, "n")?)
+                }
+                None => (None, 0),
+            };
+            let (changed, answer) = change(stored);
+            let Some(bucket) = changed else { return Ok(answer) };
+            match self.put_bucket(bucket_key(authorization), &bucket, revision).await? {
+                Updated::Done => return Ok(answer),
+                Updated::Refused(now) => item = now,
+            }
+            pause(self.table.clock.as_ref(), round).await;
+        }
+        Err(self.table.broken("a budget was overtaken too often"))
+    }
+}
+
+#[async_trait]
+impl Ledger for LedgerTable {
+    async fn put_flight(&self, flight: &Flight) -> PortResult<()> {
+        let update =
+            Update::new(flight_key(&flight.id), "SET b = :b").value(":b", stored::encode(STORE, flight)?.value);
+        self.table.update(update).await?;
+        Ok(())
+    }
+
+    async fn clear_flight(&self, id: &FlightId) -> PortResult<()> {
+        self.table.delete(flight_key(id), None).await?;
+        Ok(())
+    }
+
+    async fn flight(&self, id: &FlightId) -> PortResult<Option<Flight>> {
+        let item = self.table.get(flight_key(id)).await?;
+        item.map(|item| stored::decode(STORE, id.as_str(), self.table.of(&item, "b")?)).transpose()
+    }
+
+    async fn flights(&self, activation: Option<&ActivationId>) -> PortResult<Vec<Flight>> {
+        let mut flights = Vec::new();
+        for item in self.spread("flight").await? {
+            let what = self.table.text_of(&item, "sk")?;
+            let flight: Flight = stored::decode(STORE, what, self.table.of(&item, "b")?)?;
+            if activation.is_none_or(|activation| flight.activation == *activation) {
+                flights.push(flight);
+            }
+        }
+        flights.sort_by(|a, b| (a.started_at, &a.id).cmp(&(b.started_at, &b.id)));
+        Ok(flights)
+    }
+
+    async fn claim(
+        &self,
+        activation: &ActivationId,
+        claims: &[(KeyHash, PersonKey)],
+    ) -> PortResult<Vec<(KeyHash, PersonKey, Claim)>> {
+        claims::claim(&self.table, activation, claims).await
+    }
+
+    async fn release(
+        &self,
+        activation: &ActivationId,
+        key: KeyHash,
+        person: PersonKey,
+    ) -> PortResult<Option<PersonKey>> {
+        claims::release(&self.table, activation, key, person).await
+    }
+
+    async fn holder(&self, activation: &ActivationId, key: KeyHash) -> PortResult<Option<PersonKey>> {
+        claims::holder(&self.table, activation, key).await
+    }
+
+    async fn take_tokens(
+        &self,
+        authorization: &AuthorizationId,
+        rate: Rate,
+        want: u32,
+        now: Timestamp,
+    ) -> PortResult<Grant> {
+        let take = |stored: Option<Bucket>| {
+            let mut bucket = stored.unwrap_or_else(Bucket::full);
+            let grant = bucket.take(rate, want, now);
+            (Some(bucket).filter(|bucket| stored != Some(*bucket)), grant)
+        };
+        self.change_bucket(authorization, take).await
+    }
+
+    async fn return_tokens(&self, authorization: &AuthorizationId, tokens: u32) -> PortResult<()> {
+        let give_back = |stored: Option<Bucket>| {
+            let returned = stored.map(|mut bucket| {
+                bucket.give_back(tokens);
+                bucket
+            });
+            (returned, ())
+        };
+        self.change_bucket(authorization, give_back).await
+    }
+
+    async fn block_tokens(&self, authorization: &AuthorizationId, until: Timestamp) -> PortResult<()> {
+        let block = |stored: Option<Bucket>| {
+            let mut bucket = stored.unwrap_or_else(Bucket::full);
+            bucket.block(until);
+            (Some(bucket), ())
+        };
+        self.change_bucket(authorization, block).await
+    }
+
+    async fn put_job(&self, job: &Job) -> PortResult<()> {
+        self.table.update(job_update(job)?).await?;
+        Ok(())
+    }
+
+    async fn job(&self, id: &JobId) -> PortResult<Option<Job>> {
+        let item = self.table.get(key("job", id.as_str())).await?;
+        item.map(|item| stored::decode(STORE, id.as_str(), self.table.of(&item, "b")?)).transpose()
+    }
+
+    async fn advance_job(&self, read: &Job, job: &Job) -> PortResult<bool> {
+        let update = job_update(job)?.when("t = :read").value(":read", place(read));
+        Ok(matches!(self.table.update_once(update).await?, Updated::Done))
+    }
+
+    async fn jobs(&self, activation: Option<&ActivationId>) -> PortResult<Vec<Job>> {
+        let now = self.table.clock.now();
+        let mut jobs = Vec::new();
+        for item in self.table.query(("pk", "job"), "sk", "").await? {
+            let what = self.table.text_of(&item, "sk")?;
+            let job: Job = stored::decode(STORE, what, self.table.of(&item, "b")?)?;
+            let expired = item.contains_key("ttl")
+                && self.table.number_of(&item, "ttl")? <= u64::try_from(now.as_second()).unwrap_or_default();
+            if !expired && activation.is_none_or(|activation| job.activation == *activation) {
+                jobs.push(job);
+            }
+        }
+        jobs.sort_by(|a, b| (b.started_at, &b.id).cmp(&(a.started_at, &a.id)));
+        Ok(jobs)
+    }
+
+    async fn note_erasure(&self, person: PersonKey, at: Timestamp) -> PortResult<()> {
+        let update =
+            Update::new(erasure_key(person), "SET #at = :at").name("#at", "at").value(":at", text(at.to_string()));
+        self.table.update(update).await?;
+        Ok(())
+    }
+
+    async fn erasures(&self) -> PortResult<Vec<(PersonKey, Timestamp)>> {
+        let items = self.spread("erasure").await?;
+        let read = items.iter().map(|item| {
+            let person = self.table.text_of(item, "sk")?;
+            let person = person.parse().map_err(|_| stored::damaged(STORE, "an erasure", "it names no person"))?;
+            Ok((person, self.time_of(item)?))
+        });
+        read.collect()
+    }
+
+    async fn clear_erasure(&self, person: PersonKey, noted_at: Timestamp) -> PortResult<()> {
+        self.table.delete(erasure_key(person), Some(("at", text(noted_at.to_string())))).await?;
+        Ok(())
+    }
+
+    async fn count(&self, name: &str, by: u64) -> PortResult<()> {
+        let update = Update::new(key("counter", name), "ADD n :by").value(":by", number(by));
+        self.table.update(update).await?;
+        Ok(())
+    }
+
+    async fn counters(&self, prefix: &str) -> PortResult<BTreeMap<String, u64>> {
+        let items = self.table.query(("pk", "counter"), "sk", prefix).await?;
+        let read =
+            items.iter().map(|item| Ok((self.table.text_of(item, "sk")?.to_owned(), self.table.number_of(item, "n")?)));
+        read.collect()
+    }
+
+    async fn set_mark(&self, name: &str, at: Timestamp) -> PortResult<()> {
+        let update =
+            Update::new(key("mark", name), "SET #at = :at").name("#at", "at").value(":at", text(at.to_string()));
+        self.table.update(update).await?;
+        Ok(())
+    }
+
+    async fn mark(&self, name: &str) -> PortResult<Option<Timestamp>> {
+        let item = self.table.get(key("mark", name)).await?;
+        item.map(|item| self.time_of(&item)).transpose()
+    }
+}
