@@ -9,4 +9,5 @@ mod measures;
 mod missing;
 mod port_suite;
 mod stories;
+mod template;
 mod tidy;
