@@ -100,7 +100,7 @@ fn every_destination_is_deployed() {
     let stacks = stacks();
     let nested: Vec<_> = stacks.iter().flat_map(|stack| stack.resources("AWS::CloudFormation::Stack")).collect();
     let providers: Vec<_> = nested.iter().filter_map(|one| one.path(&["Parameters", "Provider"])?.text()).collect();
-    let missing = muster::destinations::all().iter().map(|destination| destination.spec().provider.to_string());
+    let missing = muster::destinations::all().into_iter().map(|destination| destination.spec().provider.to_string());
     let missing: Vec<String> = missing.filter(|provider| !providers.contains(&provider.as_str())).collect();
     explain("destinations without an entry in infra/template.yaml", &missing);
 }

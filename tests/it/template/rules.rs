@@ -76,13 +76,13 @@ pub(super) fn timeouts(stack: &Stack, times: &Times) -> Vec<String> {
 pub(super) fn wildcards(stack: &Stack) -> Vec<String> {
     let mut wrong = Vec::new();
     for statement in stack.statements() {
-        let above_statement = stack.is_comment(statement.line - 1);
+        let above_statement = stack.is_comment_above(statement.line);
         for property in ["Action", "NotAction", "Resource", "NotResource"] {
             let Some(node) = statement.get(property) else { continue };
             for (text, line) in node.texts().into_iter().filter(|(text, _)| text.contains('*')) {
                 // What ends in a wildcard is said with the statement; what is all of it, where it stands.
                 let everything = text == "*" || property.ends_with("Action");
-                if !stack.is_comment(line - 1) && (everything || !above_statement) {
+                if !stack.is_comment_above(line) && (everything || !above_statement) {
                     wrong.push(format!("{}:{line}: {text}", stack.name));
                 }
             }

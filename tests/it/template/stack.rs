@@ -73,9 +73,9 @@ impl Stack {
         function.property("Timeout").and_then(Node::number).or_else(global).unwrap_or(3)
     }
 
-    /// Whether a line is a comment.
-    pub(super) fn is_comment(&self, line: usize) -> bool {
-        line.checked_sub(1).and_then(|at| self.lines.get(at)).is_some_and(|line| line.trim_start().starts_with('#'))
+    /// Whether the line above is a comment.
+    pub(super) fn is_comment_above(&self, line: usize) -> bool {
+        line.checked_sub(2).and_then(|at| self.lines.get(at)).is_some_and(|line| line.trim_start().starts_with('#'))
     }
 
     /// Every map in the stack that grants or denies something.
@@ -113,22 +113,29 @@ impl<'a> Resource<'a> {
 
 impl Node {
     fn of(yaml: &MarkedYaml<'_>) -> Self {
+        // What is put together has the line of its first part: the parser does not say where it begins.
+        let first = |parts: &mut dyn Iterator<Item = usize>| parts.min().unwrap_or_default();
         let line = yaml.span.start.line();
-        let value = match &yaml.data {
-            YamlData::Sequence(items) => Value::List(items.iter().map(Self::of).collect()),
+        let (line, value) = match &yaml.data {
+            YamlData::Sequence(items) => {
+                let items: Vec<Self> = items.iter().map(Self::of).collect();
+                (first(&mut items.iter().map(|item| item.line)), Value::List(items))
+            }
             YamlData::Mapping(entries) => {
                 let name = |key: &MarkedYaml<'_>| Self::of(key).text().unwrap().to_owned();
-                Value::Map(entries.iter().map(|(key, value)| (name(key), Self::of(value))).collect())
+                let line = first(&mut entries.keys().map(|key| key.span.start.line()));
+                (line, Value::Map(entries.iter().map(|(key, value)| (name(key), Self::of(value))).collect()))
             }
             YamlData::Tagged(tag, inner) => {
                 let function = match tag.suffix.as_str() {
                     "Ref" | "Condition" => tag.suffix.clone(),
                     suffix => format!("Fn::{suffix}"),
                 };
-                Value::Map(BTreeMap::from([(function, Self::of(inner))]))
+                let inner = Self::of(inner);
+                (inner.line, Value::Map(BTreeMap::from([(function, inner)])))
             }
-            YamlData::Value(scalar) => Value::Text(written(scalar)),
-            YamlData::Representation(text, _, _) => Value::Text(text.to_string()),
+            YamlData::Value(scalar) => (line, Value::Text(written(scalar))),
+            YamlData::Representation(text, _, _) => (line, Value::Text(text.to_string())),
             YamlData::Alias(_) | YamlData::BadValue => panic!("line {line}: CloudFormation cannot read this"),
         };
         Self { line, value }

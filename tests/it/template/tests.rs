@@ -94,7 +94,7 @@ const CASES: &[(Rule, &str, &str, &str)] = &[
     (|stacks| rules::mappings(&stacks[0]), "FunctionResponseTypes", "FunctionResponseTypez", "Mapping: ReportBatch"),
     (|stacks| rules::mappings(&stacks[0]), "MaximumConcurrency: 2", "", "t: Mapping: MaximumConcurrency"),
     (|stacks| rules::mappings(&stacks[0]), "FunctionName: !Sub", "Events: {}, FunctionName: !Sub", "t: Run: Events"),
-    (|stacks| rules::dead_letters(&stacks[0]), "RedrivePolicy", "Redrive", "t: Dead"),
+    (|stacks| rules::dead_letters(&stacks[0]), "RedrivePolicy", "Redrive", "t: Work"),
     (|stacks| rules::dead_letters(&stacks[0]), "deadLetterTargetArn: !GetAtt Dead.Arn, ", "", "t: Work"),
     (|stacks| rules::visibility(&stacks[0]), "VisibilityTimeout: 361", "VisibilityTimeout: 360", "t: Work: hidden"),
     (|stacks| rules::visibility(&stacks[0]), "VisibilityTimeout: 361", "", "t: Work: hidden for 30 s"),
