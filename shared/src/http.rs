@@ -70,7 +70,7 @@ impl Http {
 
     /// A session of one run for one vendor account.
     pub fn session(&self, account: Account, deadline: Timestamp) -> Session {
-        let tokens = Arc::new(Mutex::new(0));
+        let tokens = Arc::new(Mutex::new(Tokens::default()));
         Session { http: self.clone(), account: Arc::new(account), deadline, tokens }
     }
 }
@@ -99,7 +99,15 @@ pub struct Session {
     http: Http,
     account: Arc<Account>,
     deadline: Timestamp,
-    tokens: Arc<Mutex<u32>>,
+    tokens: Arc<Mutex<Tokens>>,
+}
+
+/// Tokens in hand.
+#[derive(Debug, Default)]
+struct Tokens {
+    left: u32,
+    /// As many are taken at a time, 0 where nobody said.
+    block: u32,
 }
 
 /// An answer, whatever its status.
@@ -132,6 +140,12 @@ impl Session {
     /// The time.
     pub fn now(&self) -> Timestamp {
         self.account.clock.now()
+    }
+
+    /// Tells about how many requests are to come: as many tokens are taken at a time, so that few are left over
+    /// and have to be given back.
+    pub async fn expect(&self, requests: usize) {
+        self.tokens.lock().await.block = u32::try_from(requests).unwrap_or(u32::MAX);
     }
 
     /// About how many requests this run still has time for at the account's rate.
@@ -192,7 +206,7 @@ impl Session {
         if status == StatusCode::TOO_MANY_REQUESTS {
             let pause = retry_after.unwrap_or(SignedDuration::from_secs(1));
             let until = self.now().saturating_add(pause).unwrap_or(Timestamp::MAX);
-            *self.tokens.lock().await = 0;
+            self.tokens.lock().await.left = 0;
             // Budget is advice: if it cannot be written the next request is refused and tells again.
             if let Err(error) = self.account.ledger.block_tokens(&self.account.authorization, until).await {
                 tracing::warn!(%error, "the vendor's wish to slow down could not be noted");
@@ -213,10 +227,11 @@ impl Session {
 
     async fn take_token(&self) -> Result<(), Failure> {
         let mut tokens = self.tokens.lock().await;
-        while *tokens == 0 {
+        while tokens.left == 0 {
             // About half a second's worth at a time: few writes, and little is lost if the run ends.
             #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a small positive number")]
-            let want = (self.account.rate.per_second / 2.0).clamp(1.0, 100.0) as u32;
+            let most = (self.account.rate.per_second / 2.0).clamp(1.0, 100.0) as u32;
+            let want = if tokens.block == 0 { most } else { tokens.block.min(most) };
             let now = self.now();
             let grant = self
                 .account
@@ -228,7 +243,7 @@ impl Session {
                     Failure::PutOff { until: now.saturating_add(MAX_TOKEN_WAIT).unwrap_or(now) }
                 })?;
             match grant {
-                Grant::Tokens(granted) => *tokens += granted,
+                Grant::Tokens(granted) => tokens.left += granted,
                 Grant::NotBefore(until) => {
                     let wait = until.duration_since(now);
                     if wait > MAX_TOKEN_WAIT {
@@ -239,13 +254,13 @@ impl Session {
                 }
             }
         }
-        *tokens -= 1;
+        tokens.left -= 1;
         Ok(())
     }
 
     /// Gives back what was taken and not used.
     pub async fn end(&self) {
-        let left = std::mem::take(&mut *self.tokens.lock().await);
+        let left = std::mem::take(&mut self.tokens.lock().await.left);
         if left > 0
             && let Err(error) = self.account.ledger.return_tokens(&self.account.authorization, left).await
         {

@@ -67,7 +67,7 @@ fn merge(nudges: Vec<Nudge>) -> Option<Nudge> {
         all.people.extend(nudge.people);
         all.accepted_at = [all.accepted_at, nudge.accepted_at].into_iter().flatten().min();
         if let Some(joined) = nudge.trace.filter(|trace| all.trace.is_some_and(|of_all| of_all != *trace)) {
-            tracing::info!(trace_id = %joined, with = all.trace.map(|trace| trace.to_string()), "traces joined");
+            tracing::debug!(trace_id = %joined, with = all.trace.map(|trace| trace.to_string()), "traces joined");
         }
         all.trace = all.trace.or(nudge.trace);
         all

@@ -12,7 +12,7 @@ use crate::destination::{Action, Applied, Failure, Item, ItemId, Mode, Verdicts}
 use crate::metrics::Metric;
 use crate::model::pending::{Due, due, records};
 use crate::model::{
-    Flight, FlightId, FlightKind, KeyHash, Lane, Nudge, Outcome, PersonKey, Receipt, RecordId, Version,
+    Activation, Flight, FlightId, FlightKind, KeyHash, Lane, Nudge, Outcome, PersonKey, Receipt, RecordId, Version,
 };
 use crate::ports::{Claim, Doubted, PortResult, Row, Settled, Settlement};
 use crate::steps::Step;
@@ -203,9 +203,19 @@ impl<'a> Run<'a> {
     /// Claims every key that will be spoken of, former ones too: whoever is told to leave holds the key
     /// until that is certain, or the next holder would be told to leave by us.
     async fn claim(&self, work: &mut [Work<'_>]) -> PortResult<()> {
-        let asked: Vec<(KeyHash, PersonKey)> =
-            work.iter().flat_map(|one| one.keys.iter().map(|(_, key)| (*key, one.plan.person))).collect();
-        let answers = self.engine.ports.ledger.claim(&self.subject.activation.id, &asked).await?;
+        let activation = self.subject.activation;
+        let asked: Vec<(KeyHash, PersonKey)> = work
+            .iter()
+            .flat_map(|one| {
+                let known = holds_key(one.row, &one.plan.record, activation);
+                let open = one.keys.iter().filter(move |(step, _)| *step > 0 || !known);
+                open.map(|(_, key)| (*key, one.plan.person))
+            })
+            .collect();
+        if asked.is_empty() {
+            return Ok(());
+        }
+        let answers = self.engine.ports.ledger.claim(&activation.id, &asked).await?;
         let held: BTreeSet<(KeyHash, PersonKey)> = answers
             .into_iter()
             .filter(|(_, _, claim)| matches!(claim, Claim::HeldBy(_)))
@@ -228,6 +238,7 @@ impl<'a> Run<'a> {
         let context = self.subject.context(self.subject.notes(), self.engine.now());
         let leaving: Vec<Item> =
             work.iter().flat_map(|one| one.departing.iter().filter_map(|step| one.item(*step, self.subject))).collect();
+        self.subject.session.expect(work.len() + leaving.len()).await;
         self.note_tried(&leaving);
         let mut verdicts = send::send(self.subject, &context, Mode::Live, leaving).await;
         let entering: Vec<Item> = work
@@ -503,6 +514,15 @@ fn most_people(lane: Lane) -> usize {
         Lane::Live => LIVE_NUDGE,
         Lane::Bulk => super::walk::BULK_NUDGE,
     }
+}
+
+/// Whether the row itself says that the person holds the current key: something was delivered under it, which
+/// needed the claim, and a key is given back only once it is a former one.
+fn holds_key(row: &Row, record: &RecordId, activation: &Activation) -> bool {
+    let Some(receipt) = row.standing.receipt(record) else { return false };
+    let under_this_key = receipt.version >= row.person.version_at(&activation.person_identifier)
+        && receipt.revision == activation.revision;
+    receipt.outcome == Outcome::Delivered && under_this_key && row.person.gone.is_none()
 }
 
 fn new_flight_id() -> FlightId {

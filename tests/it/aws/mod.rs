@@ -7,7 +7,6 @@ use std::io::Read;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::AttributeValue;
 use jiff::SignedDuration;
 use muster::aws::{AwsPorts, SECRETS_MAX_AGE, Settings};
@@ -15,6 +14,7 @@ use muster::embedded::JumpClock;
 use muster::model::person::MAX_ROW_BYTES;
 use muster::model::{ActivationId, JobStatus, PersonKey, QueueName};
 use muster::ports::{Mail, Outgoing, PersonWrite, Ports, Secret, Segment, Settlement, Written};
+use muster_runtime::recorder::item_bytes;
 use muster_tests::port_suite::PortWorld;
 use muster_tests::port_suite::fixtures::{job, key, next, person, read, start, with_field, write};
 use muster_tests::world::{Setup, World};
@@ -158,25 +158,6 @@ async fn without_a_sender_nothing_is_noted_and_a_later_one_sends() {
     assert_eq!(world.mails().await.len(), 1);
 }
 
-/// What DynamoDB counts of an item, in bytes.
-/// See <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/CapacityUnitCalculations.html>.
-fn bytes(item: &HashMap<String, AttributeValue>) -> usize {
-    item.iter().map(|(name, value)| name.len() + bytes_of(value)).sum()
-}
-
-fn bytes_of(value: &AttributeValue) -> usize {
-    if let Ok(text) = value.as_s() {
-        text.len()
-    } else if let Ok(number) = value.as_n() {
-        number.len().div_ceil(2) + 1
-    } else if let Ok(binary) = value.as_b().map(Blob::as_ref) {
-        binary.len()
-    } else {
-        let map = value.as_m().unwrap();
-        3 + map.len() + bytes(map)
-    }
-}
-
 /// The changes of the customer with most audiences, and of those the most changes, in the example data.
 fn busiest_customer() -> Vec<Value> {
     let file = std::fs::File::open(concat!(env!("CARGO_MANIFEST_DIR"), "/../examples/cdnow.ndjson.gz")).unwrap();
@@ -221,7 +202,7 @@ async fn a_row_of_the_example_costs_one_write_unit() {
     ports.people.settle(vec![settled]).await.unwrap();
     let scanned = aws.dynamodb().scan().table_name(&aws.settings.people_table).send().await.unwrap();
     let item = scanned.items.unwrap().remove(0);
-    let size = bytes(&item);
+    let size = item_bytes(&item);
     // 1,024 are one unit; the rest is room for longer names than the example's.
     assert!(size < 900, "{size} bytes");
 }

@@ -1,9 +1,10 @@
 //! Stands between functions and the emulator and notes what each function calls: for what its role must allow,
 //! and for what AWS bills. The function is known by the application's name in the SDK's user agent.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use aws_sdk_dynamodb::types::AttributeValue;
 use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::extract::State;
@@ -290,6 +291,22 @@ fn key_of(item: &Json) -> Json {
 
 /// What DynamoDB counts of an item, in bytes:
 /// <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/CapacityUnitCalculations.html>.
+pub fn item_bytes(item: &HashMap<String, AttributeValue>) -> usize {
+    item.iter().map(|(name, value)| name.len() + value_bytes(value)).sum()
+}
+
+fn value_bytes(value: &AttributeValue) -> usize {
+    match value {
+        AttributeValue::S(text) => text.len(),
+        AttributeValue::N(number) => number.trim_start_matches('-').len().div_ceil(2) + 1,
+        AttributeValue::B(bytes) => bytes.as_ref().len(),
+        AttributeValue::M(map) => 3 + map.len() + item_bytes(map),
+        AttributeValue::L(items) => 3 + items.iter().map(|item| 1 + value_bytes(item)).sum::<usize>(),
+        _ => 1,
+    }
+}
+
+/// The same of an item as it is sent.
 fn size(item: &Json) -> usize {
     item.as_object().into_iter().flatten().map(|(name, value)| name.len() + size_of_value(value)).sum()
 }
