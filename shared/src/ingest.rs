@@ -96,9 +96,11 @@ pub async fn accept(
     Ok(accepted)
 }
 
-/// Before the row is written: an erasure of which only the row knew would be seen through by nobody.
+/// Before the row is written: an erasure of which only the row knew would be seen through by nobody. A person
+/// who was merged into another leaves the platforms alike.
 async fn note_erasures(ports: &Ports, items: &[Item], now: Timestamp) -> PortResult<()> {
-    let erased = items.iter().filter(|item| item.change.fact == Fact::Erased).map(|item| item.change.person);
+    let ends = |fact: &Fact| matches!(fact, Fact::Erased | Fact::MergedInto { .. });
+    let erased = items.iter().filter(|item| ends(&item.change.fact)).map(|item| item.change.person);
     for person in erased.collect::<BTreeSet<_>>() {
         ports.ledger.note_erasure(person, now).await?;
     }

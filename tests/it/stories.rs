@@ -17,11 +17,12 @@ fn addresses(users: &[String]) -> Vec<String> {
     users.iter().map(|user| address(user)).collect()
 }
 
-async fn assert_demo_is_equal(request: Request) {
+async fn assert_demo_is_equal(request: Request) -> demo::Report {
     let report = demo::run(Request { talk: Talk::Quiet, ..request }).await.unwrap();
     assert!(report.equal, "{}", serde_json::to_string_pretty(&report).unwrap());
     assert_eq!(report.comparison.equal, 2_357);
     assert_eq!(report.comparison.strangers_touched, 0);
+    report
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -36,7 +37,8 @@ async fn in_any_order_and_three_times_they_end_equal() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn with_a_failing_platform_they_end_equal() {
-    assert_demo_is_equal(Request { faults: Some(7), ..Request::default() }).await;
+    let report = assert_demo_is_equal(Request { faults: Some(7), ..Request::default() }).await;
+    assert!(report.platform.faults > 100, "{} faults", report.platform.faults);
 }
 
 /// The naive fold that the demo compares with is itself compared, with the published table.
@@ -178,6 +180,75 @@ async fn the_queue_emptied_by_hand_in_the_middle_is_healed_by_the_catch_up() {
         assert_eq!(world.shows(&address(user), "cats"), "1");
     }
     assert_eq!(world.account().await["delivered"], 60);
+}
+
+#[tokio::test]
+async fn a_walk_whose_message_was_lost_goes_on_by_itself() {
+    let people = users(20);
+    let mut world = World::new(Setup::with_members(addresses(&people))).await;
+    world.ingest(&people.iter().map(|user| entered(user, "cats", 1)).collect::<Vec<_>>()).await;
+    world.accepted = 0; // before there was an activation
+    world.link(&["cats"], &[]).await;
+    world.activate().await;
+    while world.get("/v1/activations/act/backfills").await["items"].as_array().unwrap().is_empty() {
+        assert!(world.runner.run_one_jump().await.unwrap(), "it is prepared first");
+    }
+    assert!(world.system.embedded.queue().purge().await.unwrap() > 0, "the walk waits for its message");
+    world.settle().await;
+    assert_eq!(world.get("/v1/activations/act").await["status"], "active");
+    for user in &people {
+        assert_eq!(world.shows(&address(user), "cats"), "1");
+    }
+    world.account().await;
+}
+
+#[tokio::test]
+async fn whoever_resumes_after_a_failure_finds_the_fields_made_anew() {
+    let mut world = World::new(Setup::with_members(["u1@example.com"])).await;
+    world.link(&["cats"], &[]).await;
+    world.activate().await;
+    world.settle().await;
+    world.twin.set_account("API_KEY", "for a while");
+    world.ingest(&[entered("u1", "cats", 1)]).await;
+    world.runner.run_due().await.unwrap();
+    assert_eq!(world.get("/v1/activations/act").await["status"], "failing");
+    let field = world.field("cats").unwrap();
+    assert!(world.twin.remove_field(LIST, &field));
+    world.twin.set_account("API_KEY", "API_SECRET");
+    world.post("/v1/activations/act/resume", Value::Null).await;
+    world.settle().await;
+    assert_eq!(world.shows("u1@example.com", "cats"), "1");
+    world.account().await;
+    world.assert_unharmed();
+}
+
+#[tokio::test]
+async fn whoever_was_merged_leaves_the_platform_and_then_goes_here_too() {
+    let mut world = World::new(Setup::with_members(["u1@example.com", "u2@example.com"])).await;
+    world.link(&["cats", "dogs"], &[("orders", "integer")]).await;
+    world.activate().await;
+    world.ingest(&[entered("u1", "cats", 1), attribute("u1", "orders", 3, 1), entered("u2", "dogs", 1)]).await;
+    world.settle().await;
+    let merged = json!({"id": "m", "type": "person.merged", "person": {"user_id": "u1"}, "into": {"user_id": "u2"},
+        "occurred_at": at(9)});
+    world.ingest(&[merged]).await;
+    world.settle().await;
+    assert_eq!(
+        (world.shows("u1@example.com", "cats"), world.shows("u1@example.com", "orders")),
+        ("0".into(), "".into())
+    );
+    assert_eq!(world.shows("u2@example.com", "dogs"), "1", "the survivor says for itself what it is in");
+    world.clock.advance(jiff::SignedDuration::from_mins(2));
+    world.settle().await;
+    let key = world.receipt("u1").await["person"].as_str().unwrap().parse().unwrap();
+    let ports = &world.system.engine.ports;
+    let row = ports.people.read(&[key], None).await.unwrap().remove(0);
+    assert!(!serde_json::to_string(&row.person).unwrap().contains("example.com"), "nothing personal remains");
+    let standings = ports.people.standings(key).await.unwrap();
+    let kept = standings.values().flat_map(|standing| standing.records.values()).filter(|record| record.memo.is_some());
+    assert_eq!(kept.count(), 0, "nor the platform's id of the member");
+    world.account().await;
+    world.assert_unharmed();
 }
 
 #[tokio::test]

@@ -49,7 +49,6 @@ pub async fn handle(engine: &Engine, event: Event, remaining: SignedDuration) ->
         Event::Jobs(event) => serde_json::to_value(handle_jobs(engine, event, remaining).await),
         Event::Task(Task::Sweep) => serde_json::to_value(engine.sweep().await.map_err(|error| error.to_string())?),
         Event::Task(Task::CatchUp) => {
-            engine.revive_jobs().await.map_err(|error| error.to_string())?;
             let jobs = engine.catch_up().await.map_err(|error| error.to_string())?;
             serde_json::to_value(serde_json::json!({ "started": jobs }))
         }

@@ -38,7 +38,7 @@ enum Members {
 }
 
 /// The way for more than a request takes.
-const FILE_IMPORT: &str = "; send several requests, or use the file import for more";
+const SEVERAL: &str = "; send more in several requests";
 
 impl Problem {
     fn new(status: StatusCode, kind: &'static str, title: &'static str, detail: impl Into<String>) -> Self {
@@ -89,7 +89,7 @@ impl Problem {
     pub(crate) fn too_large(what: &str, limit: u64, unit: &'static str) -> Self {
         let (kind, title) = ("urn:muster:problem:too-large", "More than a request takes");
         let members = Some(Members::Limit { limit, unit });
-        Self { members, ..Self::new(StatusCode::PAYLOAD_TOO_LARGE, kind, title, format!("{what}{FILE_IMPORT}")) }
+        Self { members, ..Self::new(StatusCode::PAYLOAD_TOO_LARGE, kind, title, format!("{what}{SEVERAL}")) }
     }
 
     pub(crate) fn unsupported(detail: impl Into<String>) -> Self {

@@ -227,21 +227,13 @@ async fn what_cannot_be_served_says_why_and_never_what_it_held() {
         (request("/v1/signals/hidden").body(Body::empty()), 404, "no such activation"),
         (request("/v2").body(Body::empty()), 404, "there is nothing here"),
         (Request::get("/v1/ingest/shop").body(Body::empty()), 405, "use POST"),
-        (
-            plain(big(4 * 1024 * 1024 + 1)),
-            413,
-            "a request has at most 4 MB as received; send several requests, or use the file import for more",
-        ),
+        (plain(big(4 * 1024 * 1024 + 1)), 413, "a request has at most 4 MB as received; send more in several requests"),
         (
             packed(gzip(&vec![b' '; 16 * 1024 * 1024 + 1])),
             413,
-            "a request has at most 16 MB unpacked; send several requests, or use the file import for more",
+            "a request has at most 16 MB unpacked; send more in several requests",
         ),
-        (
-            plain(many),
-            413,
-            "a request has at most 1,000 changes; send several requests, or use the file import for more",
-        ),
+        (plain(many), 413, "a request has at most 1,000 changes; send more in several requests"),
         (
             of_type("text/hidden").body(Body::empty()),
             415,

@@ -74,7 +74,15 @@ impl Runner {
     /// Where the store fails.
     pub async fn run(mut self, mut stop: watch::Receiver<bool>) -> PortResult<()> {
         while !*stop.borrow() {
-            if let Turn::Idle(next) = self.turn().await? {
+            let turn = match self.turn().await {
+                Ok(turn) => turn,
+                Err(error) => {
+                    tracing::error!(%error, "the store failed; what was under way comes again");
+                    self.wait(None, &mut stop).await;
+                    continue;
+                }
+            };
+            if let Turn::Idle(next) = turn {
                 if let Some(next) = next
                     && let Some(jump) = &self.system.jump
                     && self.running.is_empty()
@@ -195,9 +203,12 @@ impl Runner {
         let message = self.system.embedded.queue().next_due().await?;
         let flights = engine.ports.ledger.flights(None).await?;
         let flight = flights.iter().map(|flight| flight.overdue_at(engine.times.sweep_age)).min();
-        // A flight is acted on by the sweep that follows.
-        let flight = flight.map(|at| at.max(self.swept_at.saturating_add(SWEEP_EVERY).unwrap_or(at)));
-        Ok([message, flight].into_iter().flatten().min())
+        // Both are acted on by the sweep that follows.
+        let after_sweep = |at: Timestamp| at.max(self.swept_at.saturating_add(SWEEP_EVERY).unwrap_or(at));
+        let flight = flight.map(after_sweep);
+        let jobs = engine.ports.ledger.jobs(None).await?;
+        let job = jobs.iter().filter_map(|job| job.stalls_at(engine.times.sweep_age)).min();
+        Ok([message, flight, job.map(after_sweep)].into_iter().flatten().min())
     }
 
     async fn keep_schedules(&mut self) -> PortResult<()> {

@@ -328,9 +328,14 @@ impl Control {
     pub async fn resume(&self, id: &ActivationId) -> ControlResult<Activation> {
         let (activation, _) = self
             .edit_activation(id, |activation| match activation.status {
-                ActivationStatus::Paused | ActivationStatus::Failing => {
+                ActivationStatus::Paused => {
                     activation.set_status(ActivationStatus::Active, None);
                     Ok(Some(Consequence::Nothing))
+                }
+                // Whatever made it fail may have changed the vendor's side: prepared anew before anything is sent.
+                ActivationStatus::Failing => {
+                    activation.set_status(ActivationStatus::Active, None);
+                    Ok(Some(Consequence::Relabel))
                 }
                 // Again, since the job of the first try may never have been written.
                 ActivationStatus::Active | ActivationStatus::Backfilling => Ok(None),

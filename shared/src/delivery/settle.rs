@@ -81,7 +81,10 @@ pub(super) fn conclude(
         }
     }
     match &plan.arrival {
-        Arrival::Nobody => Conclusion::Ended(Ended::told(Outcome::Delivered, "left", Some(Vec::new()))),
+        Arrival::Nobody => {
+            let left = Ended::told(Outcome::Delivered, "left", Some(Vec::new()));
+            Conclusion::Ended(Ended { memo: Memo::Left(None), ..left })
+        }
         Arrival::NoKey => {
             let outcome = Outcome::Filtered { reason: Reason::new(NO_KEY), open: false };
             Conclusion::Ended(Ended::told(outcome, "", (!departed.is_empty()).then(Vec::new)))

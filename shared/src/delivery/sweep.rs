@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::{Engine, plain_nudge};
 use crate::metrics::Metric;
 use crate::model::pending::{Due, due, records};
-use crate::model::{Activation, ActivationStatus, Flight, FlightKind, GoneReason, Message, PersonKey, QueueName};
+use crate::model::{Activation, ActivationStatus, Flight, FlightKind, Message, PersonKey, QueueName};
 use crate::ports::{Doubted, PersonWrite, PortResult, Row};
 use crate::steps::Step;
 
@@ -24,8 +24,10 @@ pub struct Swept {
     pub doubted: usize,
     /// Flights to be compared with the vendor.
     pub landed: usize,
-    /// Erasures seen through.
+    /// Erasures and merges seen through.
     pub erased: usize,
+    /// Walks that were told to go on.
+    pub revived: usize,
     /// Activations to be tried or compared again.
     pub looked_at: usize,
 }
@@ -51,6 +53,7 @@ impl Engine {
         for (person, noted_at) in self.ports.ledger.erasures().await? {
             swept.erased += usize::from(self.finish_erasure(person, noted_at, now).await?);
         }
+        swept.revived = self.revive_jobs(now).await?;
         swept.looked_at = self.look_again(now).await?;
         Ok(swept)
     }
@@ -83,13 +86,11 @@ impl Engine {
         Ok(1)
     }
 
-    /// Reduces an erased row to key, time and version once every destination confirmed or was given up.
+    /// Reduces the row of an erased or merged person to key, time and version once every destination confirmed
+    /// or was given up.
     async fn finish_erasure(&self, key: PersonKey, noted_at: Timestamp, now: Timestamp) -> PortResult<bool> {
         let row = self.ports.people.read(&[key], None).await?.pop();
-        let waiting = row
-            .as_ref()
-            .and_then(|row| row.person.gone.as_ref())
-            .is_some_and(|gone| gone.reason == GoneReason::Erased && !gone.keys.is_empty());
+        let waiting = row.as_ref().and_then(|row| row.person.gone.as_ref()).is_some_and(|gone| !gone.keys.is_empty());
         let Some(row) = row.filter(|_| waiting) else {
             if now.duration_since(noted_at) > LOST_NOTE {
                 self.ports.ledger.clear_erasure(key, noted_at).await?;

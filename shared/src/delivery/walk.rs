@@ -38,6 +38,7 @@ pub async fn start_job(
         nudged: 0,
         of: ports.people.count(&activation.source).await?,
         started_at: ports.clock.now(),
+        moved_at: None,
         ended_at: None,
         why: None,
     };
@@ -62,15 +63,21 @@ impl Engine {
         Ok(started)
     }
 
-    /// Sends the messages of running jobs again that may have lost theirs.
-    pub async fn revive_jobs(&self) -> PortResult<()> {
+    /// Tells jobs to go on that nobody went on with for as long as a flight may stand: their message was lost,
+    /// or never sent.
+    pub(super) async fn revive_jobs(&self, now: Timestamp) -> PortResult<usize> {
+        let mut revived = 0;
         for job in self.ports.ledger.jobs(None).await? {
-            if job.status == JobStatus::Running {
-                let message = Message::Job { job: job.id };
-                self.send_message(&QueueName::Jobs, &message, SignedDuration::ZERO).await?;
+            if job.stalls_at(self.times.sweep_age).is_none_or(|stalls_at| stalls_at > now) {
+                continue;
             }
+            let message = Message::Job { job: job.id.clone() };
+            self.send_message(&QueueName::Jobs, &message, SignedDuration::ZERO).await?;
+            let told = Job { moved_at: Some(now), ..job.clone() };
+            self.ports.ledger.advance_job(&job, &told).await?;
+            revived += 1;
         }
-        Ok(())
+        Ok(revived)
     }
 
     pub(super) async fn is_walking(&self, activation: &ActivationId, kind: JobKind) -> PortResult<bool> {
@@ -127,6 +134,7 @@ impl Engine {
             cursor: next.or(job.cursor),
             walked: job.walked + rows.len() as u64,
             nudged: job.nudged + nudged,
+            moved_at: Some(now),
             ..job.clone()
         };
         if over {

@@ -1,6 +1,6 @@
 //! A walk over a source's people for one activation.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -30,11 +30,24 @@ pub struct Job {
     /// When it was asked for.
     #[schemars(with = "String")]
     pub started_at: Timestamp,
+    /// When it last went on, or was last told to.
+    #[serde(default)]
+    #[schemars(with = "Option<String>")]
+    pub moved_at: Option<Timestamp>,
     /// When it ended.
     #[schemars(with = "Option<String>")]
     pub ended_at: Option<Timestamp>,
     /// Why it ended early.
     pub why: Option<Reason>,
+}
+
+impl Job {
+    /// When nothing can be under way any more that would go on with it, if nothing does within `patience`;
+    /// `None` once it ended.
+    pub fn stalls_at(&self, patience: SignedDuration) -> Option<Timestamp> {
+        let moved_at = self.moved_at.unwrap_or(self.started_at);
+        (self.status == JobStatus::Running).then(|| moved_at.saturating_add(patience).unwrap_or(Timestamp::MAX))
+    }
 }
 
 /// What a walk is for.

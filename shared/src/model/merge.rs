@@ -210,7 +210,10 @@ fn prune(person: &mut Person, context: &MergeContext) {
 /// Ends the person at `at`; says whether that was news. What was known up to then goes, except the keys by
 /// which destinations know the person.
 fn end(person: &mut Person, at: Timestamp, reason: GoneReason, version: Version, context: &MergeContext) -> bool {
-    if person.gone.as_ref().is_some_and(|gone| (gone.at, gone.reason) >= (at, reason)) {
+    // The later end, and the stronger reason: who was erased and later merged is still to be forgotten.
+    let known = person.gone.as_ref().map(|gone| (gone.at, gone.reason));
+    let (at, reason) = known.map_or((at, reason), |known| (at.max(known.0), reason.max(known.1)));
+    if known == Some((at, reason)) {
         return false;
     }
     let mut keys = person.gone.take().map(|gone| gone.keys).unwrap_or_default();

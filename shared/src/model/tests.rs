@@ -258,6 +258,16 @@ fn erasure_takes_everything_but_the_keys_and_a_newer_fact_begins_again() {
 }
 
 #[test]
+fn who_was_erased_and_later_merged_is_still_to_be_forgotten() {
+    let merged = |second| single(Fact::MergedInto { survivor: PersonKey([2; 16]) }, second);
+    for order in [[single(Fact::Erased, 2), merged(4)], [merged(4), single(Fact::Erased, 2)]] {
+        let person = fold(&order);
+        let gone = person.gone.unwrap();
+        assert_eq!((gone.reason, gone.at), (GoneReason::Erased, at(4)));
+    }
+}
+
+#[test]
 fn an_unlinked_fact_makes_nothing_pending() {
     let activation = activation();
     let person = fold([&single(Fact::Entered { audience: id("c"), properties: BTreeMap::new() }, 1)]);

@@ -98,6 +98,7 @@ pub fn job(id: &str, started_at: Timestamp) -> Job {
         nudged: 0,
         of: 10,
         started_at,
+        moved_at: None,
         ended_at: None,
         why: None,
     }

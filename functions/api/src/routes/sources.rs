@@ -78,7 +78,7 @@ async fn rotate_source_secret(
 
 /// Ends the validity of the secret before the newest.
 #[utoipa::path(delete, path = "/v1/sources/{source}/secret/previous", tag = "sources", params(("source" = String, Path)),
-    responses((status = 204, description = "Only the newest secret is valid")))]
+    responses((status = 204, description = "Within a minute only the newest secret is valid")))]
 async fn drop_previous_source_secret(
     State(api): State<Arc<Api>>,
     Named(source): Named<SourceId>,

@@ -116,6 +116,11 @@ pub fn same_value(must: &Value, is: &str) -> bool {
             Decimal::from_str(is).ok() == Decimal::from_str(&number.to_string()).ok() && !is.is_empty()
         }
         Value::String(text) => text == is,
-        Value::Array(_) | Value::Object(_) => false,
+        // Written as one text with a comma between.
+        Value::Array(items) => {
+            let items = items.iter().map(|item| item.as_str().map_or_else(|| item.to_string(), str::to_owned));
+            is == items.collect::<Vec<_>>().join(", ")
+        }
+        Value::Object(_) => false,
     }
 }

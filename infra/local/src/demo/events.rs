@@ -6,6 +6,7 @@ use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 
 use flate2::read::MultiGzDecoder;
+use jiff::Timestamp;
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use rand::seq::SliceRandom;
@@ -79,39 +80,60 @@ impl Events {
     /// With the number of a line that is no change.
     pub fn fold(&self) -> Result<Expected, String> {
         let mut expected = Expected::default();
-        let mut newest: BTreeMap<(String, String), (String, u8)> = BTreeMap::new();
+        let mut newest = Newest::new();
         for (number, line) in self.lines.iter().enumerate() {
-            let change: Value = serde_json::from_str(line).map_err(|error| format!("line {}: {error}", number + 1))?;
-            expected.fold(&change, &mut newest).ok_or_else(|| format!("line {} is no change", number + 1))?;
+            let at = |reason: String| format!("line {} of the events: {reason}", number + 1);
+            let change: Value = serde_json::from_str(line).map_err(|error| at(error.to_string()))?;
+            expected.fold(&change, &mut newest).map_err(at)?;
+        }
+        if expected.audiences.is_empty() && expected.attributes.is_empty() {
+            return Err("the events speak of no audience and no attribute: there is nothing to link".to_owned());
         }
         Ok(expected)
     }
 }
 
+/// The time of the newest fact by person and audience or attribute, and what decides at a tie.
+type Newest = BTreeMap<(String, String), (Timestamp, u8)>;
+
 impl Expected {
-    /// RFC 3339 in UTC with whole seconds sorts as text; at a tie leaving counts.
-    fn fold(&mut self, change: &Value, newest: &mut BTreeMap<(String, String), (String, u8)>) -> Option<()> {
-        let text = |value: &Value| value.as_str().map(str::to_owned);
-        let email = text(&change["person"]["email"])?.trim().to_lowercase();
-        let kind = change["type"].as_str()?;
+    /// At a tie leaving counts. What this naive reading cannot judge it refuses, so that it never blames the
+    /// platform for its own simplicity.
+    fn fold(&mut self, change: &Value, newest: &mut Newest) -> Result<(), String> {
+        let text = |name: &str| change[name].as_str().map(str::to_owned);
+        let email = change["person"]["email"].as_str().ok_or("`person.email` must be one address")?;
+        let email = email.trim().to_lowercase();
+        let kind = text("type").ok_or("`type` is missing")?;
+        let name = match kind.as_str() {
+            "audience.entered" | "audience.exited" | "audience.left" => text("audience"),
+            "attribute.changed" => text("attribute"),
+            "profile.updated" => {
+                self.people.entry(email).or_default();
+                return Ok(());
+            }
+            other => return Err(format!("the demo's comparison cannot judge changes of type `{other}`")),
+        };
+        let name = name.ok_or("which audience or attribute is missing")?;
+        let at = text("occurred_at").and_then(|text| text.parse().ok());
+        let at: Timestamp = at.ok_or("the demo's comparison needs `occurred_at`, a time in RFC 3339")?;
         let person = self.people.entry(email.clone()).or_default();
-        let name = text(&change["audience"]).or_else(|| text(&change["attribute"]));
-        let Some(name) = name else { return Some(()) };
-        let rank = (text(&change["occurred_at"])?, u8::from(kind == "audience.exited"));
+        let rank = (at, u8::from(kind == "audience.exited" || kind == "audience.left"));
         let key = (email, name.clone());
         if newest.get(&key).is_some_and(|known| *known > rank) {
-            return Some(());
+            return Ok(());
         }
-        newest.insert(key, rank);
+        let tied = newest.insert(key, rank) == Some(rank);
         if kind == "attribute.changed" {
-            let value = change.get("value")?.clone();
+            let value = change.get("value").cloned().ok_or("`value` is missing")?;
             widen(self.attributes.entry(name.clone()).or_insert(type_of(&value)), type_of(&value));
-            person.attributes.insert(name, value);
+            if person.attributes.insert(name, value.clone()).is_some_and(|known| tied && known != value) {
+                return Err("the demo's comparison cannot judge two values of one time".to_owned());
+            }
         } else {
             self.audiences.insert(name.clone());
             person.audiences.insert(name, kind == "audience.entered");
         }
-        Some(())
+        Ok(())
     }
 }
 

@@ -113,6 +113,9 @@ impl Player {
                 return Err(format!("ingest was answered {status}: {text}"));
             }
             let said: Value = serde_json::from_str(&text).map_err(|error| format!("ingest: {error}"))?;
+            if let Some(refused) = said["rejected"].as_array().and_then(|rejected| rejected.first()) {
+                return Err(format!("ingest refused a change of the events: {refused}"));
+            }
             accepted += said["accepted"].as_u64().unwrap_or(0);
             bar.inc(batch.len() as u64);
         }

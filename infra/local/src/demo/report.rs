@@ -33,6 +33,8 @@ pub struct Report {
 pub struct Platform {
     /// Requests in all.
     pub requests: u64,
+    /// Requests that the stand-in failed on purpose.
+    pub faults: u64,
     /// Lists replaced, made or deleted.
     pub lists_replaced_or_deleted: u64,
     /// Unsubscribed people subscribed again.
@@ -51,6 +53,7 @@ impl Platform {
         let counters = twin.counters();
         Self {
             requests: counters.requests,
+            faults: counters.faults,
             lists_replaced_or_deleted: counters.list_put + counters.list_post + counters.list_delete,
             resubscribed: counters.resubscribed,
             members_created: counters.member_created,
@@ -61,8 +64,15 @@ impl Platform {
 
     /// Whether nothing happened that must not.
     pub fn is_unharmed(&self) -> bool {
-        let Self { requests: _, lists_replaced_or_deleted, resubscribed, members_created, unknown_fields, unexpected } =
-            self;
+        let Self {
+            requests: _,
+            faults: _,
+            lists_replaced_or_deleted,
+            resubscribed,
+            members_created,
+            unknown_fields,
+            unexpected,
+        } = self;
         [lists_replaced_or_deleted, resubscribed, members_created, unknown_fields, unexpected]
             .into_iter()
             .all(|count| *count == 0)
@@ -106,10 +116,17 @@ impl Report {
             say(&format!("{audience:<24}{:>10}{:>10}{mark}", count.expected, count.actual));
         }
         say("");
-        let Platform { requests, lists_replaced_or_deleted, resubscribed, members_created, unknown_fields, unexpected } =
-            self.platform;
+        let Platform {
+            requests,
+            faults,
+            lists_replaced_or_deleted,
+            resubscribed,
+            members_created,
+            unknown_fields,
+            unexpected,
+        } = self.platform;
         say(&format!(
-            "At the platform: {requests} requests; {lists_replaced_or_deleted} lists replaced or deleted, {resubscribed} \
+            "At the platform: {requests} requests, {faults} of them failed on purpose; {lists_replaced_or_deleted} lists replaced or deleted, {resubscribed} \
              people re-subscribed, {members_created} created, {unknown_fields} unknown fields, {unexpected} unexpected \
              requests, {} of the strangers touched.",
             self.comparison.strangers_touched

@@ -143,6 +143,7 @@ impl State {
             query: &call.query,
             route: route.kind(),
         });
+        self.counters.faults += u64::from(struck.is_some());
         match struck.map(|kind| kind.effect(&self.switches, self.now)) {
             None => Outcome::Send(self.apply(&route, call)),
             Some(Effect::Instead(reply)) => Outcome::Send(reply),

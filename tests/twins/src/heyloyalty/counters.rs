@@ -42,6 +42,8 @@ pub struct Counters {
     /// Most requests within any one second of the twin's clock; a clock that stands still makes
     /// this the number of requests since it was set.
     pub max_requests_in_one_second: u64,
+    /// Requests that a fault struck.
+    pub faults: u64,
     /// Requests answered 401 for their key, timestamp or signature; faults do not count.
     pub unauthorized: u64,
     /// Requests to a route the twin does not have; see `HeyloyaltyTwin::unexpected`.
