@@ -1,7 +1,7 @@
 //! What a destination's author writes: five verbs over plain data. The engine decides who is sent what
 //! and when, and what a failure means for the rest; a destination only speaks its vendor's language.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
@@ -27,6 +27,13 @@ pub trait Destination: Send + Sync {
     /// # Errors
     /// With the JSON path and the reason, for a person.
     fn check_settings(&self, settings: &serde_json::Value) -> Result<(), String>;
+
+    /// Profile fields that decide what becomes of a person besides what is linked. Their values come with
+    /// every item, and a change of one is looked at. Only for settings that were found valid.
+    fn reads_fields(&self, settings: &serde_json::Value) -> BTreeSet<FieldName> {
+        let _ = settings;
+        BTreeSet::new()
+    }
 
     /// Reads credentials strictly.
     ///
@@ -218,6 +225,8 @@ pub struct Shown {
     pub audiences: BTreeMap<AudienceId, Shows>,
     /// Linked attributes with a value known, null where it was cleared.
     pub attributes: BTreeMap<AttributeId, Value>,
+    /// The activation's trigger fields that have a value; see [`Destination::reads_fields`].
+    pub fields: BTreeMap<FieldName, Value>,
 }
 
 /// Membership as it is to be shown.
@@ -255,6 +264,8 @@ pub enum Verdict {
         reason: Reason,
         /// Whether to look again.
         open: bool,
+        /// To be told again at the next delivery; without it what was left before stays.
+        memo: Option<serde_json::Value>,
     },
     /// It failed.
     Failed(Failure),

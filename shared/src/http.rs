@@ -10,7 +10,8 @@ use reqwest::{Method, RequestBuilder, StatusCode};
 use tokio::sync::Mutex;
 
 use crate::destination::{Applied, Failure};
-use crate::model::{AuthorizationId, Reason};
+use crate::metrics::{Meter, Metric};
+use crate::model::{AuthorizationId, Reason, TraceId};
 use crate::ports::{Clock, Grant, Ledger, Rate};
 
 /// Nothing longer than this is believed of a `Retry-After`.
@@ -69,7 +70,8 @@ impl Http {
 
     /// A session of one run for one vendor account.
     pub fn session(&self, account: Account, deadline: Timestamp) -> Session {
-        Session { http: self.clone(), account: Arc::new(account), deadline, tokens: Arc::new(Mutex::new(0)) }
+        let tokens = Arc::new(Mutex::new(0));
+        Session { http: self.clone(), account: Arc::new(account), deadline, tokens }
     }
 }
 
@@ -85,6 +87,10 @@ pub struct Account {
     pub ledger: Arc<dyn Ledger>,
     /// The time.
     pub clock: Arc<dyn Clock>,
+    /// Is told how long answers take.
+    pub meter: Arc<dyn Meter>,
+    /// The trace that the calls belong to.
+    pub trace: Option<TraceId>,
 }
 
 /// Requests of one run to one vendor account.
@@ -128,6 +134,15 @@ impl Session {
         self.account.clock.now()
     }
 
+    /// About how many requests this run still has time for at the account's rate.
+    pub fn requests_left(&self) -> usize {
+        let needed = SignedDuration::try_from(self.http.times.request + self.http.times.margin);
+        let left = self.deadline.duration_since(self.now()).saturating_sub(needed.unwrap_or(SignedDuration::MAX));
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "not negative, and whole enough")]
+        let requests = (left.as_secs_f64().max(0.0) * self.account.rate.per_second) as usize;
+        requests
+    }
+
     /// Sends one request, made by `build` from a builder for `origin` + `path`. Takes a token first.
     ///
     /// # Errors
@@ -147,8 +162,18 @@ impl Session {
         self.take_token().await?;
         let base = self.http.rewrites.get(origin).map_or(origin, String::as_str);
         let request = build(self.http.client.request(method, format!("{base}{path}")));
-        let answer = request.send().await.map_err(|error| describe(&error))?;
-        self.read(answer).await
+        let request = match self.account.trace {
+            Some(trace) => request.header("traceparent", trace.header()),
+            None => request,
+        };
+        let sent_at = self.now();
+        let answer = match request.send().await {
+            Ok(answer) => self.read(answer).await,
+            Err(error) => Err(describe(&error)),
+        };
+        let took = self.now().duration_since(sent_at);
+        self.account.meter.note(Metric::VendorMilliseconds, took.as_secs_f64() * 1000.0);
+        answer
     }
 
     async fn read(&self, mut answer: reqwest::Response) -> Result<Answer, Failure> {

@@ -1,8 +1,8 @@
 //! From changes to rows to nudges. What is answered with success is on the rows, and whoever must hear of
 //! it was told; a process that dies in between has answered nothing, and the sender's repeat does it again.
 
+mod discovery;
 mod merging;
-mod sightings;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,8 +10,11 @@ use futures::future::try_join_all;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::catalog::CachedCatalog;
+use crate::metrics::Metric;
 use crate::model::merge::MergeContext;
-use crate::model::{Activation, ActivationId, Fact, Lane, Message, Nudge, Person, PersonKey, QueueName, Source};
+use crate::model::{
+    Activation, ActivationId, Fact, Lane, Message, Nudge, Person, PersonKey, QueueName, Source, TraceId,
+};
 use crate::ports::{Outgoing, PortError, PortResult, Ports, Written};
 use crate::sources::{Item, Rejection};
 use crate::steps::{Step, Steps};
@@ -46,7 +49,8 @@ pub enum AcceptError {
     Contended,
 }
 
-/// Merges changes of one source into their people's rows and nudges every activation that they concern.
+/// Merges changes of one source into their people's rows and nudges every activation that they concern, as
+/// a part of `trace`.
 ///
 /// # Errors
 /// Where any of it may not have happened; doing all of it again is harmless.
@@ -56,12 +60,13 @@ pub async fn accept(
     steps: &dyn Steps,
     source: &Source,
     items: Vec<Item>,
+    trace: TraceId,
 ) -> Result<Accepted, AcceptError> {
     let now = ports.clock.now();
     let snapshot = catalog.snapshot().await?;
-    sightings::note(ports.catalog.as_ref(), catalog, &snapshot, source, &items, now).await?;
+    discovery::note(ports.catalog.as_ref(), catalog, &snapshot, source, &items, now).await?;
     note_erasures(ports, &items, now).await?;
-    let unlinked = sightings::unlinked(&snapshot, source, &items);
+    let unlinked = discovery::unlinked(&snapshot, source, &items);
     let mut run = Run {
         ports,
         steps,
@@ -71,7 +76,9 @@ pub async fn accept(
             now,
             key_fields: snapshot.key_fields(&source.id),
             former_for: snapshot.former_for(&source.id),
+            sightings_for: source.sightings_for(),
         },
+        trace,
         concerned: BTreeMap::new(),
         survivors: BTreeSet::new(),
         existing: BTreeSet::new(),
@@ -83,7 +90,9 @@ pub async fn accept(
     written?;
     steps.reached(Step::PeopleNudged);
     let accepted = run.accepted;
-    sightings::count(ports.ledger.as_ref(), source, &unlinked).await?;
+    #[expect(clippy::cast_precision_loss, reason = "a request has a thousand changes")]
+    ports.meter.note(Metric::Accepted(&source.id), accepted.accepted as f64);
+    discovery::count(ports.ledger.as_ref(), source, &unlinked).await?;
     Ok(accepted)
 }
 
@@ -113,6 +122,7 @@ struct Run<'a> {
     /// The source's, those for which changes are counted.
     activations: Vec<&'a Activation>,
     context: MergeContext,
+    trace: TraceId,
     /// Whom each activation must look at.
     concerned: BTreeMap<ActivationId, BTreeSet<PersonKey>>,
     /// As whom merged people live on.
@@ -193,7 +203,7 @@ impl Run<'_> {
                 let survivors = self.survivors.intersection(&self.existing);
                 let concerned = self.concerned.get(&activation.id).into_iter().flatten();
                 let people: BTreeSet<PersonKey> = concerned.chain(survivors).copied().collect();
-                let messages = nudges(activation, &people, self.context.now);
+                let messages = nudges(activation, &people, self.context.now, self.trace);
                 let queue = QueueName::Destination(activation.destination.clone(), Lane::Live);
                 (!messages.is_empty()).then_some(async move { self.ports.queue.send(&queue, messages).await })
             });
@@ -204,7 +214,12 @@ impl Run<'_> {
 fn survivor(fact: &Fact) -> Option<PersonKey> {
     match fact {
         Fact::MergedInto { survivor } => Some(*survivor),
-        Fact::Entered { .. } | Fact::Left { .. } | Fact::Attribute { .. } | Fact::Profile | Fact::Erased => None,
+        Fact::Entered { .. }
+        | Fact::Left { .. }
+        | Fact::Attribute { .. }
+        | Fact::Sighted { .. }
+        | Fact::Profile
+        | Fact::Erased => None,
     }
 }
 
@@ -212,7 +227,7 @@ fn too_large(item: Item) -> Rejection {
     Rejection { index: item.index, path: item.path, reason: TOO_LARGE.to_owned() }
 }
 
-fn nudges(activation: &Activation, people: &BTreeSet<PersonKey>, now: Timestamp) -> Vec<Outgoing> {
+fn nudges(activation: &Activation, people: &BTreeSet<PersonKey>, now: Timestamp, trace: TraceId) -> Vec<Outgoing> {
     let people: Vec<PersonKey> = people.iter().copied().collect();
     let nudge = |people: &[PersonKey]| {
         Message::Nudge(Nudge {
@@ -222,6 +237,7 @@ fn nudges(activation: &Activation, people: &BTreeSet<PersonKey>, now: Timestamp)
             not_before: None,
             reopen: false,
             accepted_at: Some(now),
+            trace: Some(trace),
         })
     };
     people

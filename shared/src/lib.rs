@@ -16,6 +16,7 @@ pub mod embedded;
 pub mod http;
 pub mod ingest;
 pub mod installation;
+pub mod metrics;
 pub mod model;
 pub mod ports;
 pub mod sources;

@@ -8,6 +8,7 @@ use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
+use crate::metrics::Meter;
 use crate::model::{
     ActivationId, AuthorizationId, Flight, FlightId, Job, JobId, KeyHash, Person, PersonKey, QueueName, RecordId,
     SourceId, Standing, Version,
@@ -54,6 +55,8 @@ pub struct Ports {
     pub mailer: Arc<dyn Mailer>,
     /// The time.
     pub clock: Arc<dyn Clock>,
+    /// Measurements.
+    pub meter: Arc<dyn Meter>,
 }
 
 /// A row with one activation's standing.

@@ -6,6 +6,8 @@ mod contract;
 mod deploy;
 mod embedded;
 mod heyloyalty;
+mod measures;
+mod missing;
 mod port_suite;
 mod stories;
 mod template;

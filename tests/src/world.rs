@@ -2,14 +2,15 @@
 //! follows the same clock. Everything goes through the routes that owners and sources use.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use axum::body::Body;
-use axum::http::Request;
+use axum::http::{HeaderMap, Request};
 use jiff::Timestamp;
 use muster::delivery::Dice;
 use muster::embedded::JumpClock;
 use muster::http::HttpTimes;
+use muster::metrics::{Meter, Unmeasured};
 use muster::ports::Clock;
 use muster_local::runner::Runner;
 use muster_local::system::{System, Wiring};
@@ -47,6 +48,10 @@ pub struct Setup {
     pub rate: Option<f64>,
     /// How long a request may take.
     pub patience: std::time::Duration,
+    /// Told of the headers of every call to the platform.
+    pub watch: Option<Arc<Mutex<Vec<HeaderMap>>>>,
+    /// Measurements.
+    pub meter: Option<Arc<dyn Meter>>,
 }
 
 impl Default for Setup {
@@ -56,6 +61,8 @@ impl Default for Setup {
             list: SeedList::default(),
             rate: Some(1_000.0),
             patience: std::time::Duration::from_secs(10),
+            watch: None,
+            meter: None,
         }
     }
 }
@@ -78,8 +85,13 @@ impl World {
         let twin = HeyloyaltyTwin::start(options).await.expect("the twin starts");
         twin.seed_list(&SeedList { id: Some(LIST), name: "News".to_owned(), ..setup.list }).expect("a list");
         twin.seed_members(LIST, &setup.members).expect("members");
+        let platform = match setup.watch {
+            Some(watch) => watched(twin.api_url(), watch).await,
+            None => twin.api_url(),
+        };
         let wiring = Wiring {
-            rewrites: BTreeMap::from([("https://api.heyloyalty.com".to_owned(), twin.api_url())]),
+            rewrites: BTreeMap::from([("https://api.heyloyalty.com".to_owned(), platform)]),
+            meter: setup.meter.unwrap_or_else(|| Arc::new(Unmeasured)),
             http: HttpTimes { request: setup.patience, ..HttpTimes::default() },
             dice: Dice::seeded(7),
             ..Wiring::jumping(Arc::clone(&clock))
@@ -141,12 +153,17 @@ impl World {
 
     /// Makes the activation `act` with these audiences and attributes (`name` → type), as a draft.
     pub async fn link(&mut self, audiences: &[&str], attributes: &[(&str, &str)]) {
+        self.link_with(json!({"list_id": LIST}), audiences, attributes).await;
+    }
+
+    /// The same with settings.
+    pub async fn link_with(&mut self, settings: Value, audiences: &[&str], attributes: &[(&str, &str)]) {
         let attributes: Vec<Value> =
             attributes.iter().map(|(attribute, kind)| json!({"attribute": attribute, "type": kind})).collect();
         self.post(
             "/v1/activations",
             json!({"id": "act", "name": "Shop to news", "source": "shop", "destination": "heyloyalty",
-                   "authorization": "auth", "settings": {"list_id": LIST}, "audiences": audiences,
+                   "authorization": "auth", "settings": settings, "audiences": audiences,
                    "attributes": attributes, "notify": "owner@example.com"}),
         )
         .await;
@@ -157,15 +174,23 @@ impl World {
         self.post("/v1/activations/act/activate", Value::Null).await;
     }
 
-    /// Sends changes in one request; all must be accepted.
+    /// Sends changes in requests of a thousand; all must be accepted.
     pub async fn ingest(&mut self, changes: &[Value]) {
+        self.ingest_traced(changes, None).await;
+    }
+
+    /// The same as a part of a trace.
+    pub async fn ingest_traced(&mut self, changes: &[Value], traceparent: Option<&str>) {
         for batch in changes.chunks(1_000) {
             let body: Vec<String> = batch.iter().map(Value::to_string).collect();
             let request = Request::post("/v1/ingest/shop")
                 .header("x-secret", SECRET)
-                .header("content-type", "application/x-ndjson")
-                .body(Body::from(body.join("\n")))
-                .expect("a request");
+                .header("content-type", "application/x-ndjson");
+            let request = match traceparent {
+                Some(traceparent) => request.header("traceparent", traceparent),
+                None => request,
+            };
+            let request = request.body(Body::from(body.join("\n"))).expect("a request");
             let (status, answer) = self.send(request).await;
             assert_eq!(status, 202, "{answer}");
             assert_eq!(answer["accepted"], json!(batch.len()), "{answer}");
@@ -240,6 +265,31 @@ impl World {
         assert_eq!(self.twin.counters().unknown_fields, 0, "fields that the list does not have");
         assert_eq!(self.twin.unexpected(), Vec::<String>::new(), "requests that the vendor does not document");
     }
+}
+
+/// The address of a server that hands calls on to the platform and notes their headers.
+async fn watched(platform: String, watch: Arc<Mutex<Vec<HeaderMap>>>) -> String {
+    #[expect(clippy::disallowed_methods, reason = "stands between Muster and its platform, and belongs to neither")]
+    let client = reqwest::Client::new();
+    let hand_on = move |request: Request<Body>| {
+        let (client, platform, watch) = (client.clone(), platform.clone(), Arc::clone(&watch));
+        async move {
+            let (parts, body) = request.into_parts();
+            watch.lock().expect("nobody panics with it").push(parts.headers.clone());
+            let body = axum::body::to_bytes(body, usize::MAX).await.expect("a body");
+            let url = format!("{platform}{}", parts.uri.path_and_query().map_or("", |path| path.as_str()));
+            let answer = client.request(parts.method, url).headers(parts.headers).body(body).send().await;
+            let answer = answer.expect("the twin answers");
+            let (status, headers) = (answer.status(), answer.headers().clone());
+            let mut handed = axum::response::Response::new(Body::from(answer.bytes().await.expect("a whole answer")));
+            (*handed.status_mut(), *handed.headers_mut()) = (status, headers);
+            handed
+        }
+    };
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let address = listener.local_addr().expect("an address");
+    tokio::spawn(async move { axum::serve(listener, axum::Router::new().fallback(hand_on)).await });
+    format!("http://{address}")
 }
 
 /// A change of user `user`, whose address is `<user>@example.com`.

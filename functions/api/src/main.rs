@@ -3,11 +3,9 @@
 use std::sync::Arc;
 
 use jiff::SignedDuration;
-use muster::aws::{AwsPorts, SECRETS_MAX_AGE, Settings};
+use muster::aws::{Function, SECRETS_MAX_AGE};
 use muster::catalog::CachedCatalog;
-use muster::clock::SystemClock;
 use muster::control::Control;
-use muster::http::{Http, HttpTimes};
 use muster_api::{Api, api_token, router};
 
 /// The longest age of any worker's catalog.
@@ -15,12 +13,11 @@ const CATALOG_AGE: SignedDuration = SignedDuration::from_secs(5);
 
 #[tokio::main]
 async fn main() -> Result<(), lambda_http::Error> {
-    tracing_subscriber::fmt().json().with_env_filter(tracing_subscriber::EnvFilter::from_default_env()).init();
-    let settings = Settings::from_environment()?;
-    let ports = AwsPorts::open(&settings, Arc::new(SystemClock), SECRETS_MAX_AGE).ports();
+    let function = Function::start(SECRETS_MAX_AGE)?;
+    let ports = function.ports.clone();
     let control = Control {
         catalog: Arc::new(CachedCatalog::new(ports.catalog.clone(), ports.clock.clone(), CATALOG_AGE)),
-        http: Http::new(HttpTimes::default(), settings.twins)?,
+        http: function.http()?,
         installation: muster::installation::installation_key(ports.vault.as_ref()).await?,
         destinations: muster::destinations::all(),
         ports: ports.clone(),

@@ -7,6 +7,7 @@ use std::sync::LazyLock;
 use muster::control::{
     AccountingView, ActivationChange, ActivationView, AttributeView, AudienceView, AuthorizationChange, KeptRecord,
     NewActivation, NewAudience, NewAuthorization, NewSource, Page, PersonEvidence, PersonQuery, SignalLogin,
+    SourceEdit,
 };
 use muster::destination::{Checked, Discovered};
 use muster::model::{Authorization, Job, Source};
@@ -79,6 +80,7 @@ fn schemas() -> Value {
         NewSecret,
         SignalLogin,
         NewSource,
+        SourceEdit,
         Page<ActivationView>,
         Page<AttributeView>,
         Page<AudienceView>,

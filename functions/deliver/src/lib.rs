@@ -65,7 +65,11 @@ fn read(message: &SqsMessage) -> Result<Message, String> {
 fn merge(nudges: Vec<Nudge>) -> Option<Nudge> {
     nudges.into_iter().reduce(|mut all, nudge| {
         all.people.extend(nudge.people);
-        all.accepted_at = all.accepted_at.min(nudge.accepted_at);
+        all.accepted_at = [all.accepted_at, nudge.accepted_at].into_iter().flatten().min();
+        if let Some(joined) = nudge.trace.filter(|trace| all.trace.is_some_and(|of_all| of_all != *trace)) {
+            tracing::info!(trace_id = %joined, with = all.trace.map(|trace| trace.to_string()), "traces joined");
+        }
+        all.trace = all.trace.or(nudge.trace);
         all
     })
 }

@@ -10,7 +10,7 @@ use axum::extract::{Path, State};
 use http::{HeaderMap, StatusCode};
 use jiff::Timestamp;
 use muster::ingest::accept;
-use muster::model::{Source, SourceId};
+use muster::model::{Source, SourceId, TraceId};
 use muster::ports::PortResult;
 use muster::sources::authentication::{Proven, Refusal, SourceSecrets, verify};
 use muster::sources::{
@@ -18,6 +18,7 @@ use muster::sources::{
     unpacked,
 };
 use serde::{Deserialize, Serialize};
+use tracing::Instrument;
 
 use crate::problem::Problem;
 use crate::{Ingest, body};
@@ -50,7 +51,15 @@ pub(crate) async fn take(
     let reading = Reading { source: &source, key: &app.key, now, stamped_at: proven.stamped_at.unwrap_or(now) };
     let parsed = parse(&form, &mut unpacked(&body, encoding), &reading).map_err(unreadable)?;
     drop(body);
-    store(&app, &source, parsed).await
+    let trace = trace(&headers);
+    let span = tracing::info_span!("ingest", source = %source.id, trace_id = %trace);
+    store(&app, &source, parsed, trace).instrument(span).await
+}
+
+/// The sender's trace, or a new one.
+fn trace(headers: &HeaderMap) -> TraceId {
+    let header = headers.get("traceparent").and_then(|value| value.to_str().ok());
+    header.and_then(TraceId::of_header).unwrap_or_else(TraceId::random)
 }
 
 async fn find_source(app: &Ingest, id: Result<Path<String>, PathRejection>) -> Result<Source, Problem> {
@@ -88,13 +97,18 @@ fn unreadable(error: Unreadable) -> Problem {
     }
 }
 
-async fn store(app: &Ingest, source: &Source, parsed: Parsed) -> Result<(StatusCode, Json<Answer>), Problem> {
+async fn store(
+    app: &Ingest,
+    source: &Source,
+    parsed: Parsed,
+    trace: TraceId,
+) -> Result<(StatusCode, Json<Answer>), Problem> {
     let ignored = parsed.ignored_count();
     let Parsed { items, ignored: by_name, mut rejected } = parsed;
     let accepted = if items.is_empty() {
         0
     } else {
-        let done = accept(&app.ports, &app.catalog, app.steps.as_ref(), source, items).await?;
+        let done = accept(&app.ports, &app.catalog, app.steps.as_ref(), source, items, trace).await?;
         rejected.extend(done.rejected);
         rejected.sort_by_key(|one| one.index);
         done.accepted

@@ -3,18 +3,24 @@
 use std::sync::Arc;
 
 use jiff::SignedDuration;
-use muster::aws::{AwsPorts, Settings};
-use muster::clock::SystemClock;
+use lambda_http::{Error, Request, service_fn};
+use muster::aws::Function;
 use muster::steps::Unwatched;
 use muster_ingest::{Ingest, router};
+use tower::ServiceExt;
 
 /// Ingest keeps copies of its own, and reads a secret again when a request is refused: it must be a new one.
 const SECRETS_MAX_AGE: SignedDuration = SignedDuration::from_secs(2);
 
 #[tokio::main]
-async fn main() -> Result<(), lambda_http::Error> {
-    tracing_subscriber::fmt().json().with_env_filter(tracing_subscriber::EnvFilter::from_default_env()).init();
-    let ports = AwsPorts::open(&Settings::from_environment()?, Arc::new(SystemClock), SECRETS_MAX_AGE).ports();
-    let app = Ingest::open(ports, Arc::new(Unwatched)).await?;
-    lambda_http::run(router(Arc::new(app))).await
+async fn main() -> Result<(), Error> {
+    let function = Function::start(SECRETS_MAX_AGE)?;
+    let router = router(Arc::new(Ingest::open(function.ports.clone(), Arc::new(Unwatched)).await?));
+    let (function, router) = (&function, &router);
+    let handler = service_fn(move |request: Request| async move {
+        let response = router.clone().oneshot(request).await;
+        function.tell_measurements();
+        response
+    });
+    lambda_http::run(handler).await
 }

@@ -11,7 +11,8 @@ use muster::control::Control;
 use muster::delivery::{Dice, Engine, Times};
 use muster::embedded::{Embedded, JumpClock};
 use muster::http::{Http, HttpTimes};
-use muster::ports::{Clock, PortError};
+use muster::metrics::{Meter, Unmeasured};
+use muster::ports::{Clock, PortError, Ports};
 use muster::steps::{Steps, Unwatched};
 use muster_api::Api;
 use muster_ingest::Ingest;
@@ -35,6 +36,8 @@ pub struct Wiring {
     pub steps: Arc<dyn Steps>,
     /// Jitter.
     pub dice: Dice,
+    /// Measurements.
+    pub meter: Arc<dyn Meter>,
 }
 
 impl Wiring {
@@ -49,6 +52,7 @@ impl Wiring {
             times: Times::default(),
             steps: Arc::new(Unwatched),
             dice: Dice::fresh(),
+            meter: Arc::new(Unmeasured),
         }
     }
 
@@ -97,12 +101,12 @@ impl System {
     /// # Errors
     /// See [`StartError`].
     pub async fn open(wiring: Wiring) -> Result<Self, StartError> {
-        let Wiring { data, clock, jump, rewrites, http, times, steps, dice } = wiring;
+        let Wiring { data, clock, jump, rewrites, http, times, steps, dice, meter } = wiring;
         let embedded = match &data {
             Some(folder) => Embedded::open(folder, clock)?,
             None => Embedded::in_memory(clock)?,
         };
-        let ports = embedded.ports();
+        let ports = Ports { meter, ..embedded.ports() };
         let http = Http::new(http, rewrites).map_err(StartError::Http)?;
         let engine = Engine::open(ports.clone(), http, times, Arc::clone(&steps), dice).await?;
         let token = muster_api::api_token(ports.vault.as_ref()).await?;

@@ -8,6 +8,7 @@
 mod catalog;
 mod claims;
 mod failure;
+mod function;
 mod ledger;
 mod mailer;
 mod people;
@@ -26,10 +27,13 @@ use aws_sdk_dynamodb::config::retry::RetryConfig;
 use aws_sdk_dynamodb::config::timeout::TimeoutConfig;
 use aws_sdk_dynamodb::config::{BehaviorVersion, Credentials, Region, SharedCredentialsProvider};
 use aws_types::SdkConfig;
+use aws_types::app_name::AppName;
 use jiff::SignedDuration;
 
+pub use function::{EngineError, Function};
 pub use settings::{Credentials as RoleCredentials, Settings, SettingsError};
 
+use crate::metrics::Unmeasured;
 use crate::ports::{Clock, Document, Kind, PortResult, Ports};
 use catalog::CatalogTable;
 use ledger::LedgerTable;
@@ -105,6 +109,7 @@ impl AwsPorts {
             vault: self.vault.clone(),
             mailer: self.mailer.clone(),
             clock: self.clock.clone(),
+            meter: Arc::new(Unmeasured),
         }
     }
 
@@ -136,6 +141,8 @@ pub fn config(settings: &Settings, endpoint: Option<&str>) -> SdkConfig {
         .retry_config(
             RetryConfig::standard().with_max_attempts(ATTEMPTS).with_initial_backoff(Duration::from_millis(50)),
         );
+    // Names the function in AWS's own logs of calls. What a name may not hold, no function's name does.
+    config.set_app_name(AppName::new(settings.function_name.clone()).ok());
     config.set_endpoint_url(endpoint.map(str::to_owned));
     config.build()
 }

@@ -20,6 +20,8 @@ pub struct Settings {
     pub mail_from: Option<String>,
     /// `MUSTER_TWINS`: vendors' origins that stand-ins on this machine answer for. Optional, for tests.
     pub twins: BTreeMap<String, String>,
+    /// `AWS_LAMBDA_FUNCTION_NAME`: what measurements are told apart by.
+    pub function_name: String,
     /// `AWS_REGION`.
     pub region: String,
     /// `AWS_ENDPOINT_URL`: what answers in the place of AWS. Optional.
@@ -93,6 +95,7 @@ impl Settings {
             mail_from: optional("MUSTER_MAIL_FROM"),
             twins: optional("MUSTER_TWINS")
                 .map_or_else(|| Ok(BTreeMap::new()), |json| twins(&json, endpoint.as_deref()))?,
+            function_name: optional("AWS_LAMBDA_FUNCTION_NAME").unwrap_or_else(|| "muster".to_owned()),
             region: required("AWS_REGION", "the region, which Lambda sets")?,
             endpoint,
             dynamodb_endpoint: optional("AWS_ENDPOINT_URL_DYNAMODB"),

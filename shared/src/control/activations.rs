@@ -200,11 +200,12 @@ impl Control {
     /// `Conflict` where the id is taken; `Invalid` for an unknown source, destination or authorization, for
     /// settings that do not fit, and for a link to a deleted audience.
     pub async fn create_activation(&self, new: NewActivation) -> ControlResult<Activation> {
-        let activation = draft(new, self.now())?;
+        let mut activation = draft(new, self.now())?;
         if self.find_source(&activation.source).await?.is_none() {
             return Err(ControlError::invalid("source", "there is no such source"));
         }
         self.check_settings(&activation.destination, &activation.settings)?;
+        self.watch_read_fields(&mut activation);
         match self.authorization(&activation.authorization).await {
             Ok(authorization) if authorization.provider == activation.destination => {}
             Ok(authorization) => {
@@ -232,6 +233,13 @@ impl Control {
         destination.check_settings(settings).map_err(|reason| ControlError::invalid("settings", reason))
     }
 
+    /// What the destination reads of a person besides what is linked makes a record pending too.
+    fn watch_read_fields(&self, activation: &mut Activation) {
+        if let Some(destination) = self.destination(&activation.destination) {
+            activation.triggers.extend(destination.reads_fields(&activation.settings));
+        }
+    }
+
     /// Changes an activation. Where it delivers, what follows is asked for: a preparation, a walk.
     ///
     /// # Errors
@@ -253,6 +261,7 @@ impl Control {
                 }
                 let before = activation.clone();
                 let consequence = changes::apply(activation, change);
+                self.watch_read_fields(activation);
                 Ok((before != *activation).then_some(consequence))
             })
             .await?;

@@ -21,7 +21,7 @@ pub struct NewAuthorization {
     /// For people.
     #[serde(default)]
     pub description: String,
-    /// Requests a second that the account allows; the destination's safe default where absent.
+    /// Requests a second that the account allows, 1 to 10,000; the destination's safe default where absent.
     #[serde(default)]
     pub requests_per_second: Option<f64>,
     /// The credentials, as the destination's schema says. Never returned.
@@ -39,7 +39,7 @@ pub struct AuthorizationChange {
     /// For people.
     #[serde(default)]
     pub description: Option<String>,
-    /// Requests a second that the account allows; null for the destination's safe default.
+    /// Requests a second that the account allows, 1 to 10,000; null for the destination's safe default.
     #[serde(default, deserialize_with = "present")]
     #[schemars(with = "Option<f64>")]
     pub requests_per_second: Option<Option<f64>>,
@@ -54,10 +54,12 @@ pub fn vault_name(authorization: &AuthorizationId) -> String {
     format!("authorization/{authorization}")
 }
 
+/// Below one a second, what a person needs (a look-up and a write) would not fit between two waits that a
+/// run may make for a token, and every run would begin again.
 fn check_rate(rate: Option<f64>) -> ControlResult<()> {
     match rate {
-        Some(rate) if !(rate.is_finite() && (0.01..=10_000.0).contains(&rate)) => {
-            Err(ControlError::invalid("requests_per_second", "must be between 0.01 and 10000"))
+        Some(rate) if !(rate.is_finite() && (1.0..=10_000.0).contains(&rate)) => {
+            Err(ControlError::invalid("requests_per_second", "must be between 1 and 10000"))
         }
         Some(_) | None => Ok(()),
     }

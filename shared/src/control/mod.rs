@@ -38,7 +38,7 @@ pub use audiences::{AttributeView, AudienceView, NewAudience};
 pub use authorizations::{AuthorizationChange, NewAuthorization};
 pub use evidence::{AccountingView, Kept, KeptRecord, PersonEvidence, PersonQuery};
 pub use signals::SignalLogin;
-pub use sources::{NewSource, SourceSecret};
+pub use sources::{NewSource, SourceEdit, SourceSecret};
 
 /// The control plane.
 pub struct Control {

@@ -7,6 +7,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::{Control, ControlError, ControlResult, MAX_NAME, Page, Part, check_text, page};
+use crate::model::catalog::default_sightings_days;
 use crate::model::{IdentifierType, Source, SourceAuthentication, SourceId};
 use crate::ports::Secret;
 
@@ -22,8 +23,29 @@ pub struct NewSource {
     pub keyed_by: IdentifierType,
     /// How its requests prove where they come from.
     pub authentication: SourceAuthentication,
+    /// For how many days sightings of devices are kept, 1 to 90.
+    #[serde(default = "default_sightings_days")]
+    #[schemars(range(min = 1, max = 90))]
+    pub sightings_days: u16,
     /// The secret that its requests are proved with, 16 to 512 characters. Never returned.
     pub secret: SourceSecret,
+}
+
+/// What is to change about a source; what is absent stays.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SourceEdit {
+    /// For people.
+    #[serde(default)]
+    pub name: Option<String>,
+    /// For how many days sightings of devices are kept, 1 to 90.
+    #[serde(default)]
+    #[schemars(range(min = 1, max = 90))]
+    pub sightings_days: Option<u16>,
+}
+
+fn check_sightings_days(days: u16) -> ControlResult<()> {
+    if (1..=90).contains(&days) { Ok(()) } else { Err(ControlError::invalid("sightings_days", "must be 1 to 90")) }
 }
 
 /// A secret that a source's requests are proved with. Prints as `[redacted]`.
@@ -84,11 +106,12 @@ impl Control {
     /// # Errors
     /// `Conflict` where the id is taken, `Invalid` for a weak secret or an unusable header.
     pub async fn create_source(&self, new: NewSource) -> ControlResult<Source> {
-        let NewSource { id, name, keyed_by, authentication, secret } = new;
+        let NewSource { id, name, keyed_by, authentication, sightings_days, secret } = new;
         check_text("name", &name, MAX_NAME)?;
         check_authentication(&authentication)?;
+        check_sightings_days(sightings_days)?;
         secret.check(&authentication)?;
-        let source = Source { id, name, keyed_by, authentication, created_at: self.now() };
+        let source = Source { id, name, keyed_by, authentication, sightings_days, created_at: self.now() };
         let stored = Secret(json!({ "current": secret.0 }));
         let kept = (&*vault_name(&source.id), &stored);
         let is_repeat = |stored: &Source| *stored == Source { created_at: stored.created_at, ..source.clone() };
@@ -114,13 +137,21 @@ impl Control {
         self.read("source", id.as_str()).await
     }
 
-    /// Gives a source another name.
+    /// Changes a source.
     ///
     /// # Errors
     /// `NotFound`, `Invalid`.
-    pub async fn rename_source(&self, id: &SourceId, name: &str) -> ControlResult<Source> {
-        check_text("name", name, MAX_NAME)?;
-        self.edit("source", id.as_str(), |source: &mut Source| name.clone_into(&mut source.name)).await
+    pub async fn edit_source(&self, id: &SourceId, edit: &SourceEdit) -> ControlResult<Source> {
+        let SourceEdit { name, sightings_days } = edit;
+        name.as_deref().map_or(Ok(()), |name| check_text("name", name, MAX_NAME))?;
+        sightings_days.map_or(Ok(()), check_sightings_days)?;
+        let apply = |source: &mut Source| {
+            if let Some(name) = name {
+                name.clone_into(&mut source.name);
+            }
+            source.sightings_days = sightings_days.unwrap_or(source.sightings_days);
+        };
+        self.edit("source", id.as_str(), apply).await
     }
 
     /// Gives a source a new secret; the one of before stays valid until it is dropped. The same secret

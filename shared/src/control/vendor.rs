@@ -75,6 +75,8 @@ impl Control {
             authorization: authorization.id,
             origins: destination.spec().origins,
             ledger: self.ports.ledger.clone(),
+            meter: self.ports.meter.clone(),
+            trace: None,
             clock: self.ports.clock.clone(),
         };
         let deadline = self.now().saturating_add(QUESTION_TIME).unwrap_or(jiff::Timestamp::MAX);

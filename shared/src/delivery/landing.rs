@@ -30,7 +30,7 @@ impl Engine {
             return Ok(());
         }
         let links = snapshot.links.get(&activation.id).cloned().unwrap_or_default();
-        let subject = self.subject(&snapshot, activation, links, deadline).await?;
+        let subject = self.subject(&snapshot, activation, links, deadline, None).await?;
         let result = self.judge(&subject, sent).await;
         subject.session.end().await;
         match result? {

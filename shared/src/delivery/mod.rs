@@ -34,7 +34,7 @@ pub use walk::start_job;
 use crate::catalog::{CachedCatalog, Snapshot};
 use crate::destination::{Context, Destination, Links};
 use crate::http::{Account, Http, Session};
-use crate::model::{Activation, InstallationKey, Lane, Message, Nudge, PersonKey, Provider, QueueName};
+use crate::model::{Activation, InstallationKey, Lane, Message, Nudge, PersonKey, Provider, QueueName, TraceId};
 use crate::ports::{MAX_DELAY, Outgoing, PortError, PortResult, Ports, Rate, Secret};
 use crate::steps::Steps;
 
@@ -173,6 +173,7 @@ impl Engine {
         activation: &'a Activation,
         links: Links,
         deadline: Timestamp,
+        trace: Option<TraceId>,
     ) -> PortResult<Subject<'a>> {
         let destination = self.destination(&activation.destination)?;
         let spec = destination.spec();
@@ -188,6 +189,8 @@ impl Engine {
             origins: spec.origins,
             ledger: Arc::clone(&self.ports.ledger),
             clock: Arc::clone(&self.ports.clock),
+            meter: Arc::clone(&self.ports.meter),
+            trace,
         };
         Ok(Subject {
             activation,
@@ -231,5 +234,13 @@ fn next_millisecond(at: Timestamp) -> Timestamp {
 }
 
 fn plain_nudge(activation: &Activation, people: Vec<PersonKey>, lane: Lane) -> Nudge {
-    Nudge { activation: activation.id.clone(), people, lane, not_before: None, reopen: false, accepted_at: None }
+    Nudge {
+        activation: activation.id.clone(),
+        people,
+        lane,
+        not_before: None,
+        reopen: false,
+        accepted_at: None,
+        trace: None,
+    }
 }

@@ -125,5 +125,7 @@ fn shown(person: &Person, activation: &Activation, record: &RecordId) -> Shown {
             Some((link.attribute.clone(), entry.value.clone()))
         })
         .collect();
-    Shown { audiences, attributes }
+    let triggers = activation.triggers.iter();
+    let fields = triggers.filter_map(|name| Some((name.clone(), person.fields.get(name)?.value.clone()))).collect();
+    Shown { audiences, attributes, fields }
 }

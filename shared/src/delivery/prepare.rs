@@ -30,7 +30,7 @@ impl Engine {
         self.catalog.forget().await;
         let snapshot = self.catalog.snapshot().await?;
         let links = links(self.ports.catalog.as_ref(), &activation).await?;
-        let subject = self.subject(&snapshot, &activation, links, deadline).await?;
+        let subject = self.subject(&snapshot, &activation, links, deadline, None).await?;
         let result = self.try_prepare(&subject).await;
         subject.session.end().await;
         self.steps.reached(Step::Prepared);

@@ -3,13 +3,17 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
+use tracing::Instrument;
 
 use super::plan::{Arrival, Farewell, Plan, plan};
 use super::settle::{self, Conclusion, Keys, OpenPeople};
 use super::{Engine, LIVE_NUDGE, Subject, plain_nudge, retry, send};
 use crate::destination::{Action, Applied, Failure, Item, ItemId, Mode, Verdicts};
+use crate::metrics::Metric;
 use crate::model::pending::{Due, due, records};
-use crate::model::{Flight, FlightId, FlightKind, KeyHash, Lane, Nudge, PersonKey, Receipt, RecordId, Version};
+use crate::model::{
+    Flight, FlightId, FlightKind, KeyHash, Lane, Nudge, Outcome, PersonKey, Receipt, RecordId, Version,
+};
 use crate::ports::{Claim, Doubted, PortResult, Row, Settled, Settlement};
 use crate::steps::Step;
 
@@ -34,9 +38,11 @@ impl Engine {
             return self.send_nudge(&activation.destination, nudge, usize::MAX).await;
         }
         let links = snapshot.links.get(&activation.id).cloned().unwrap_or_default();
-        let subject = self.subject(&snapshot, activation, links, deadline).await?;
+        let subject = self.subject(&snapshot, activation, links, deadline, nudge.trace).await?;
+        let trace = nudge.trace.map(|trace| trace.to_string());
+        let span = tracing::info_span!("deliver", activation = %activation.id, trace_id = trace);
         let mut run = Run::new(self, &subject, nudge);
-        let result = run.go().await;
+        let result = run.go().instrument(span).await;
         subject.session.end().await;
         result
     }
@@ -288,7 +294,7 @@ impl<'a> Run<'a> {
                 let wait = outcomes.wait(trying.attempts, retry_after, self.engine);
                 let not_before = now.saturating_add(wait).unwrap_or(Timestamp::MAX);
                 let outcome = retry::after_failure(trying, reason, not_before, window, now);
-                if matches!(outcome, crate::model::Outcome::Waiting { .. }) {
+                if matches!(outcome, Outcome::Waiting { .. }) {
                     outcomes.again.entry(not_before).or_default().insert(person.key);
                 }
                 if applied == Applied::Open {
@@ -296,11 +302,10 @@ impl<'a> Run<'a> {
                     self.open.insert(person.key);
                 }
                 let receipt = settle::waiting(outcome, trying, person, standing, activation, record, now);
-                let memo = standing.records.get(record).and_then(|standing| standing.memo.clone());
                 outcomes.receipts.entry(person.key).or_insert((one.row, Vec::new())).1.push((
                     record.clone(),
                     receipt,
-                    memo,
+                    settle::Memo::Kept,
                 ));
             }
             Conclusion::PutOff { until } => {
@@ -316,6 +321,8 @@ impl<'a> Run<'a> {
         for (not_before, people) in &outcomes.again {
             let nudge = Nudge {
                 not_before: Some(*not_before),
+                accepted_at: self.nudge.accepted_at,
+                trace: self.nudge.trace,
                 ..plain_nudge(self.subject.activation, people.iter().copied().collect(), self.nudge.lane)
             };
             self.engine.send_nudge(&self.subject.activation.destination, nudge, most_people(self.nudge.lane)).await?;
@@ -345,9 +352,12 @@ impl<'a> Run<'a> {
         let activation = self.subject.activation;
         let shape = self.subject.destination.spec().shape;
         let receipts = std::mem::take(&mut outcomes.receipts);
-        let records: BTreeMap<PersonKey, Vec<RecordId>> = receipts
+        let told: BTreeMap<PersonKey, Vec<(RecordId, Outcome)>> = receipts
             .iter()
-            .map(|(person, (_, receipts))| (*person, receipts.iter().map(|(record, ..)| record.clone()).collect()))
+            .map(|(person, (_, receipts))| {
+                let told = receipts.iter().map(|(record, receipt, _)| (record.clone(), receipt.outcome.clone()));
+                (*person, told.collect())
+            })
             .collect();
         let settlements = receipts
             .into_values()
@@ -363,8 +373,9 @@ impl<'a> Run<'a> {
         let (stored, moved): (Vec<_>, Vec<_>) =
             answers.into_iter().partition(|(_, settled)| *settled == Settled::Stored);
         for (person, _) in stored {
-            for record in records.get(&person).into_iter().flatten() {
+            for (record, outcome) in told.get(&person).into_iter().flatten() {
                 self.unsettled.remove(&(person, record.clone()));
+                self.measure(outcome);
             }
         }
         let moved: BTreeSet<PersonKey> = moved.into_iter().map(|(person, _)| person).collect();
@@ -372,6 +383,24 @@ impl<'a> Run<'a> {
         let ended: BTreeSet<PersonKey> = outcomes.ended.iter().map(|(person, _)| *person).collect();
         outcomes.ended.retain(|(person, _)| !moved.contains(person));
         Ok(moved.into_iter().filter(|person| ended.contains(person)).collect())
+    }
+
+    fn measure(&self, outcome: &Outcome) {
+        let meter = &self.engine.ports.meter;
+        match outcome {
+            Outcome::Delivered => {
+                meter.note(Metric::Delivered, 1.0);
+                if let Some(accepted_at) = self.nudge.accepted_at {
+                    let lag = self.engine.now().duration_since(accepted_at);
+                    meter.note(Metric::LagSeconds, lag.as_secs_f64());
+                }
+            }
+            Outcome::Rejected { .. } => meter.note(Metric::Rejected, 1.0),
+            Outcome::Parked { .. } => meter.note(Metric::Parked, 1.0),
+            Outcome::Waiting { .. } => meter.note(Metric::Retried, 1.0),
+            // No failure: the receipt says why, and the account counts it.
+            Outcome::Filtered { .. } => {}
+        }
     }
 
     /// Gives former keys back whose leave is certain: settled, and no other flight of the person stands.
@@ -419,6 +448,7 @@ impl<'a> Run<'a> {
             self.engine.ports.ledger.put_flight(&self.flight).await?;
         }
         self.engine.steps.reached(Step::FlightCleared);
+        tracing::info!(people = self.nudge.people.len(), open = self.open.len(), "looked at people");
         Ok(())
     }
 
@@ -444,7 +474,7 @@ impl Work<'_> {
     }
 }
 
-type RowReceipts<'r> = (&'r Row, Vec<(RecordId, Receipt, Option<serde_json::Value>)>);
+type RowReceipts<'r> = (&'r Row, Vec<(RecordId, Receipt, settle::Memo)>);
 
 #[derive(Default)]
 struct Outcomes<'r> {

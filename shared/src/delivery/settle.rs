@@ -43,12 +43,21 @@ pub(super) enum Conclusion {
     Stop(Failure),
 }
 
+/// What becomes of what the destination left for the record.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Memo {
+    /// It stays.
+    Kept,
+    /// This takes its place.
+    Left(Option<serde_json::Value>),
+}
+
 /// A record that came to an end for now.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Ended {
     pub(super) outcome: Outcome,
     pub(super) said: String,
-    pub(super) memo: Option<serde_json::Value>,
+    pub(super) memo: Memo,
     /// Audiences shown inside; `None` where the vendor's side did not change.
     pub(super) inside: Option<Vec<AudienceId>>,
     /// The vendor applies it within this time.
@@ -107,7 +116,7 @@ fn conclude_arrival(
         Some(Verdict::Delivered { said, memo }) => Conclusion::Ended(Ended {
             outcome: Outcome::Delivered,
             said: said.clone(),
-            memo: memo.clone(),
+            memo: Memo::Left(memo.clone()),
             inside: Some(inside),
             landing: None,
         }),
@@ -115,8 +124,10 @@ fn conclude_arrival(
             landing: Some(*within),
             ..Ended::told(Outcome::Delivered, "taken, to be applied later", Some(inside))
         }),
-        Some(Verdict::Filtered { reason, open }) => {
-            Conclusion::Ended(Ended::told(Outcome::Filtered { reason: reason.clone(), open: *open }, "", None))
+        Some(Verdict::Filtered { reason, open, memo }) => {
+            let outcome = Outcome::Filtered { reason: reason.clone(), open: *open };
+            let memo = memo.as_ref().map_or(Memo::Kept, |memo| Memo::Left(Some(memo.clone())));
+            Conclusion::Ended(Ended { memo, ..Ended::told(outcome, "", None) })
         }
         Some(Verdict::Failed(failure)) => conclude_failure(failure, former, now),
         None => {
@@ -149,7 +160,7 @@ fn conclude_failure(failure: &Failure, former: Option<&Receipt>, now: Timestamp)
 
 impl Ended {
     fn told(outcome: Outcome, said: &str, inside: Option<Vec<AudienceId>>) -> Self {
-        Self { outcome, said: said.to_owned(), memo: None, inside, landing: None }
+        Self { outcome, said: said.to_owned(), memo: Memo::Kept, inside, landing: None }
     }
 }
 
@@ -196,13 +207,15 @@ pub(super) fn settle(
     standing: &Standing,
     activation: &Activation,
     shape: RecordShape,
-    receipts: Vec<(RecordId, Receipt, Option<serde_json::Value>)>,
+    receipts: Vec<(RecordId, Receipt, Memo)>,
 ) -> Standing {
     let mut settled = standing.clone();
     settled.revision += 1;
     for (record, receipt, memo) in receipts {
         let entry: &mut RecordStanding = settled.records.entry(record).or_default();
-        entry.memo = memo;
+        if let Memo::Left(memo) = memo {
+            entry.memo = memo;
+        }
         entry.receipt = Some(receipt);
     }
     let all = records(person, &settled, activation, shape);

@@ -29,7 +29,7 @@ impl Engine {
             return Ok(());
         };
         let links = snapshot.links.get(id).cloned().unwrap_or_default();
-        let subject = self.subject(&snapshot, activation, links, deadline).await?;
+        let subject = self.subject(&snapshot, activation, links, deadline, None).await?;
         let context = subject.context(subject.notes(), self.now());
         let resolved = subject.destination.resolve_signal(&context, vendor_id).await;
         subject.session.end().await;

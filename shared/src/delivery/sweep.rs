@@ -4,6 +4,7 @@
 use jiff::{SignedDuration, Timestamp};
 
 use super::{Engine, plain_nudge};
+use crate::metrics::Metric;
 use crate::model::pending::{Due, due, records};
 use crate::model::{Activation, ActivationStatus, Flight, FlightKind, GoneReason, Message, PersonKey, QueueName};
 use crate::ports::{Doubted, PersonWrite, PortResult, Row};
@@ -41,6 +42,7 @@ impl Engine {
             match &flight.kind {
                 FlightKind::Sending { people } => {
                     self.doubt_flight(&flight, people).await?;
+                    self.ports.meter.note(Metric::FlightsSwept, 1.0);
                     swept.doubted += 1;
                 }
                 FlightKind::Landing { .. } => swept.landed += self.call_landed(&flight).await?,

@@ -23,6 +23,7 @@ use std::sync::Arc;
 pub use clock::JumpClock;
 pub use queue::{DeadLetter, Depth, LocalQueue, MAX_RECEIVES, ReceiptHandle, Received};
 
+use crate::metrics::Unmeasured;
 use crate::ports::{Clock, Document, Kind, Mail, PortResult, Ports};
 use catalog::CatalogTable;
 use database::Database;
@@ -154,6 +155,7 @@ impl Embedded {
             vault: self.vault.clone(),
             mailer: self.mailer.clone(),
             clock: self.clock.clone(),
+            meter: Arc::new(Unmeasured),
         }
     }
 

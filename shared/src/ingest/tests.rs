@@ -4,6 +4,7 @@ use serde_json::json;
 
 use super::merging::merge_all;
 use super::*;
+use crate::model::TraceId;
 use crate::model::{ActivationStatus, AttributeLink, AudienceLink, Change, Identifier, LinkState, Origin, Path, Value};
 
 const NOW: &str = "2026-01-01T12:00:00Z";
@@ -36,7 +37,12 @@ fn activation(id: &str, audience: &str) -> Activation {
 
 fn context() -> MergeContext {
     let key_fields = BTreeSet::from(["ids.email".parse::<Path>().unwrap()]);
-    MergeContext { now: NOW.parse().unwrap(), key_fields, former_for: SignedDuration::from_hours(240) }
+    MergeContext {
+        now: NOW.parse().unwrap(),
+        key_fields,
+        former_for: SignedDuration::from_hours(240),
+        sightings_for: SignedDuration::from_hours(240),
+    }
 }
 
 fn change(fact: Fact, email: &str, at: &str) -> Change {
@@ -110,7 +116,7 @@ fn what_leaves_a_row_as_it_was_is_not_written() {
 #[test]
 fn nudges_hold_at_most_two_hundred_people() {
     let people: BTreeSet<PersonKey> = (0..450_u128).map(|number| PersonKey(number.to_be_bytes())).collect();
-    let messages = nudges(&activation("a", "buyers"), &people, NOW.parse().unwrap());
+    let messages = nudges(&activation("a", "buyers"), &people, NOW.parse().unwrap(), TraceId::random());
     let sizes: Vec<usize> = messages
         .iter()
         .map(|message| {

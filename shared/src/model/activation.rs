@@ -171,7 +171,7 @@ impl Activation {
         let linked = match &change.fact {
             Fact::Entered { audience, .. } | Fact::Left { audience } => self.live_audiences().any(|a| a == audience),
             Fact::Attribute { attribute, .. } => self.attributes.iter().any(|link| link.attribute == *attribute),
-            Fact::Profile => false,
+            Fact::Sighted { .. } | Fact::Profile => false,
             Fact::MergedInto { .. } | Fact::Erased => true,
         };
         linked || touched.paths.iter().any(|path| self.depends_on(path))

@@ -1,6 +1,6 @@
 //! What the owner configures, and what was seen: sources, audiences, attributes, authorizations.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -18,9 +18,25 @@ pub struct Source {
     pub keyed_by: IdentifierType,
     /// How its requests prove where they come from.
     pub authentication: SourceAuthentication,
+    /// For how many days sightings of devices are kept.
+    #[serde(default = "default_sightings_days")]
+    #[schemars(range(min = 1, max = 90))]
+    pub sightings_days: u16,
     /// When it was made.
     #[schemars(with = "String")]
     pub created_at: Timestamp,
+}
+
+/// Default for [`Source::sightings_days`].
+pub(crate) fn default_sightings_days() -> u16 {
+    30
+}
+
+impl Source {
+    /// How long sightings of devices are kept.
+    pub fn sightings_for(&self) -> SignedDuration {
+        SignedDuration::from_hours(24 * i64::from(self.sightings_days))
+    }
 }
 
 /// How a source's requests prove where they come from.

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::identifier::Identifier;
 use super::ids::{AttributeId, AudienceId, FieldName, IdentifierType, PersonKey};
+use super::sighting::Address;
 use super::value::Value;
 
 /// How a change came about. Only live changes can earn effects.
@@ -62,6 +63,11 @@ pub enum Fact {
         attribute: AttributeId,
         /// Null clears it.
         value: Value,
+    },
+    /// A device of the person was seen.
+    Sighted {
+        /// At which address.
+        address: Address,
     },
     /// Nothing but the identifiers and fields that came along.
     Profile,

@@ -22,6 +22,15 @@ pub struct MergeContext {
     pub key_fields: BTreeSet<Path>,
     /// How long a former key is told to leave.
     pub former_for: SignedDuration,
+    /// How long a sighting is kept.
+    pub sightings_for: SignedDuration,
+}
+
+impl MergeContext {
+    /// What was seen up to then is kept no longer.
+    fn sightings_end(&self) -> Option<Timestamp> {
+        self.now.checked_sub(self.sightings_for).ok()
+    }
 }
 
 /// A value that can win over another of the same time.
@@ -66,12 +75,12 @@ pub fn merge(person: &mut Person, change: &Change, version: Version, context: &M
             let reason = GoneReason::Merged { survivor: *survivor };
             touched.gone = end(person, change.occurred_at, reason, version, context);
         }
-        Fact::Entered { .. } | Fact::Left { .. } | Fact::Attribute { .. } | Fact::Profile => {}
+        Fact::Entered { .. } | Fact::Left { .. } | Fact::Attribute { .. } | Fact::Sighted { .. } | Fact::Profile => {}
     }
     if person.gone.as_ref().is_some_and(|gone| change.occurred_at <= gone.at) {
         return touched;
     }
-    merge_fact(person, change, version, &mut touched);
+    merge_fact(person, change, version, context, &mut touched);
     merge_profile(person, change, version, context, &mut touched);
     prune(person, context);
     touched
@@ -95,7 +104,7 @@ impl Touched {
     }
 }
 
-fn merge_fact(person: &mut Person, change: &Change, version: Version, touched: &mut Touched) {
+fn merge_fact(person: &mut Person, change: &Change, version: Version, context: &MergeContext, touched: &mut Touched) {
     touched.fact = match &change.fact {
         Fact::Entered { audience, properties } => {
             let membership = Membership::Inside { properties: properties.clone() };
@@ -103,6 +112,13 @@ fn merge_fact(person: &mut Person, change: &Change, version: Version, touched: &
         }
         Fact::Left { audience } => set(&mut person.memberships, audience, Membership::Left, change, version),
         Fact::Attribute { attribute, value } => set(&mut person.attributes, attribute, value.clone(), change, version),
+        Fact::Sighted { address } => {
+            let second = change.occurred_at.as_second();
+            // Seconds are kept, so one that began before an end is over with it.
+            let ends = [person.gone.as_ref().map(|gone| gone.at), context.sightings_end()];
+            let is_over = ends.into_iter().flatten().any(|end| second <= end.as_second());
+            !is_over && person.sightings.add(*address, change.occurred_at)
+        }
         Fact::Profile | Fact::MergedInto { .. } | Fact::Erased => false,
     };
 }
@@ -186,6 +202,9 @@ fn replace_key(person: &mut Person, path: &Path, before: Option<Identifier>, now
 
 fn prune(person: &mut Person, context: &MergeContext) {
     person.former.retain(|former| context.now.duration_since(former.replaced_at) < context.former_for);
+    if let Some(end) = context.sightings_end() {
+        person.sightings.drop_until(end);
+    }
 }
 
 /// Ends the person at `at`; says whether that was news. What was known up to then goes, except the keys by
@@ -213,6 +232,7 @@ fn end(person: &mut Person, at: Timestamp, reason: GoneReason, version: Version,
     person.fields.retain(|_, entry| entry.occurred_at > at);
     person.memberships.retain(|_, entry| entry.occurred_at > at);
     person.attributes.retain(|_, entry| entry.occurred_at > at);
+    person.sightings.drop_until(at);
     person.gone = Some(Gone { at, version, reason, keys });
     true
 }

@@ -7,6 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::ids::{ActivationId, FlightId, JobId, KeyHash, PersonKey, Provider};
+use super::trace::TraceId;
 
 /// The format of messages; a reader refuses a greater one.
 pub const MESSAGE_FORMAT: u32 = 1;
@@ -100,6 +101,9 @@ pub struct Nudge {
     /// The live change's acceptance, for the lag; absent for bulk.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub accepted_at: Option<Timestamp>,
+    /// The webhook's trace; absent for bulk.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trace: Option<TraceId>,
 }
 
 /// A message with its format number, as it is written to a queue.

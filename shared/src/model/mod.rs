@@ -13,7 +13,9 @@ pub mod merge;
 pub mod message;
 pub mod pending;
 pub mod person;
+pub mod sighting;
 pub mod standing;
+pub mod trace;
 pub mod value;
 
 #[cfg(test)]
@@ -31,5 +33,7 @@ pub use ids::{
 pub use job::{Job, JobKind, JobStatus};
 pub use message::{Lane, Message, Nudge, QueueName};
 pub use person::{Entry, Former, Gone, GoneReason, Membership, Path, Person, Version};
+pub use sighting::{Address, Sightings};
 pub use standing::{Doubt, Outcome, Reason, Receipt, RecordStanding, Standing};
+pub use trace::TraceId;
 pub use value::{AttributeType, Value};

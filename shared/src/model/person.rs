@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::change::Origin;
 use super::identifier::Identifier;
 use super::ids::{ActivationId, AttributeId, AudienceId, FieldName, IdentifierType, PersonKey, SourceId};
+use super::sighting::Sightings;
 use super::value::Value;
 
 /// Counts the changes of a row's content, from 1. An entry carries the version at which it last changed.
@@ -49,6 +50,9 @@ pub struct Person {
     /// Calculated attributes, unlinked ones too.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub attributes: BTreeMap<AttributeId, Entry<Value>>,
+    /// Where the person's devices were seen.
+    #[serde(default, skip_serializing_if = "Sightings::is_empty")]
+    pub sightings: Sightings,
     /// Former keys, told to leave at every delivery until their time is over.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub former: Vec<Former>,
@@ -198,6 +202,7 @@ impl Person {
             fields: BTreeMap::new(),
             memberships: BTreeMap::new(),
             attributes: BTreeMap::new(),
+            sightings: Sightings::default(),
             former: Vec::new(),
             gone: None,
             accepted: BTreeMap::new(),
@@ -218,11 +223,6 @@ impl Person {
             Path::Identifier(kind) => self.identifiers.get(kind).map_or(0, |entry| entry.version),
             Path::Field(name) => self.fields.get(name).map_or(0, |entry| entry.version),
         }
-    }
-
-    /// Whether nothing is known that a destination could be told.
-    pub fn is_blank(&self) -> bool {
-        self.memberships.is_empty() && self.attributes.is_empty() && self.fields.is_empty()
     }
 }
 

@@ -65,7 +65,7 @@ pub enum Form {
 pub struct Parsed {
     /// What can be merged.
     pub items: Vec<Item>,
-    /// Events of types that mean nothing here, counted by name.
+    /// Events that are kept nowhere, counted by name: of types that mean nothing here, and sightings over IPv6.
     pub ignored: BTreeMap<String, u64>,
     /// What cannot be read.
     pub rejected: Vec<Rejection>,
@@ -136,7 +136,7 @@ pub(crate) enum Told {
     /// A change.
     Change(Change),
     /// Something that means nothing here, by its name as it may be counted.
-    Unknown(String),
+    Ignored(String),
 }
 
 /// What is wrong with one item.
@@ -156,7 +156,7 @@ impl Parsed {
     pub(crate) fn take(&mut self, index: usize, at: At<'_>, read: Result<Told, Flaw>) {
         match read {
             Ok(Told::Change(change)) => self.items.push(Item { index, path: at.to_string(), change }),
-            Ok(Told::Unknown(name)) => *self.ignored.entry(name).or_default() += 1,
+            Ok(Told::Ignored(name)) => *self.ignored.entry(name).or_default() += 1,
             Err(Flaw { path, reason }) => self.rejected.push(Rejection { index, path, reason }),
         }
     }

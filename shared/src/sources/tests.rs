@@ -17,6 +17,7 @@ fn source() -> Source {
         name: "Shop".to_owned(),
         keyed_by: "email".parse().unwrap(),
         authentication: SourceAuthentication::StandardWebhooks,
+        sightings_days: 30,
         created_at: NOW.parse().unwrap(),
     }
 }
@@ -140,6 +141,20 @@ fn unknown_events_are_counted_by_names_that_look_like_names() {
     assert_eq!(read_plain(&Form::CloudEvent, clicked).unwrap().ignored_count(), 1);
     // A suffix is one only after a dot.
     assert_eq!(read_plain(&binary("xaudience.left"), json!({})).unwrap().ignored_count(), 1);
+}
+
+#[test]
+fn sightings_are_taken_over_ipv4_and_counted_over_ipv6() {
+    let sighted = |address: &str| json!({"type": "person.sighted", "address": address, "person": {"email": "a@b.c"}});
+    let (v4, mapped) = (sighted("192.0.2.7"), sighted("::ffff:192.0.2.7"));
+    let parsed = read_plain(&Form::Json, json!([v4, mapped, sighted("2001:db8::7"), sighted("192.0.2.7:80")])).unwrap();
+    let seen = Fact::Sighted { address: "192.0.2.7".parse().unwrap() };
+    assert_eq!(parsed.items.iter().map(|item| &item.change.fact).collect::<Vec<_>>(), [&seen, &seen]);
+    assert_eq!(parsed.ignored, BTreeMap::from([("person.sighted-over-ipv6".to_owned(), 1)]));
+    assert_eq!((parsed.rejected.len(), parsed.rejected[0].path.as_str()), (1, "$[3].address"));
+    // Counted or not, an item without a person is a bad one.
+    let nobody = json!({"type": "person.sighted", "address": "2001:db8::7"});
+    assert_eq!(read_plain(&Form::Json, nobody).unwrap().rejected.len(), 1);
 }
 
 #[test]
@@ -331,6 +346,7 @@ fn facts() -> impl Strategy<Value = Json> {
         name().prop_map(|id| json!({"type": "audience.exited", "audience": id})),
         (name(), values())
             .prop_map(|(id, value)| json!({"type": "attribute.changed", "attribute": id, "value": value})),
+        any::<std::net::Ipv4Addr>().prop_map(|address| json!({"type": "person.sighted", "address": address})),
         Just(json!({"type": "profile.updated"})),
         Just(json!({"type": "person.erased"})),
     ]
@@ -360,6 +376,7 @@ fn serialise(change: &Change) -> Json {
         Fact::Attribute { attribute, value } => {
             json!({"type": "attribute.changed", "attribute": attribute, "value": value})
         }
+        Fact::Sighted { address } => json!({"type": "person.sighted", "address": address}),
         Fact::Profile => json!({"type": "profile.updated"}),
         Fact::MergedInto { .. } => panic!("a key says nobody's identifier"),
         Fact::Erased => json!({"type": "person.erased"}),

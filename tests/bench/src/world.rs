@@ -143,6 +143,7 @@ impl World {
             not_before: None,
             reopen: false,
             accepted_at: None,
+            trace: None,
         })
     }
 

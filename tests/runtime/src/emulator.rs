@@ -53,6 +53,7 @@ impl Emulator {
     pub async fn site(&self, queues: &[&str]) -> Result<Settings, String> {
         let name = format!("muster-{}-{}", std::process::id(), SITES.fetch_add(1, Ordering::Relaxed));
         let mut settings = Settings {
+            function_name: "under-test".to_owned(),
             people_table: format!("{name}-people"),
             catalog_table: format!("{name}-catalog"),
             ledger_table: format!("{name}-ledger"),

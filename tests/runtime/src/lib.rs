@@ -3,6 +3,7 @@
 //! See <https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html>.
 
 pub mod emulator;
+pub mod recorder;
 
 use std::collections::VecDeque;
 use std::process::Stdio;

@@ -11,6 +11,7 @@ use muster::destination::{
 };
 use muster::embedded::Embedded;
 use muster::http::{Account, Http, HttpTimes, Session};
+use muster::metrics::Unmeasured;
 use muster::model::pending::RecordShape;
 use muster::model::{AttributeLink, AttributeType, LinkState, PersonKey, RecordId, Value};
 use muster::ports::{Clock, Ledger, Secret};
@@ -102,6 +103,8 @@ impl<'w> Bench<'w> {
             origins: self.origins,
             ledger: Arc::clone(&self.ledger),
             clock,
+            meter: Arc::new(Unmeasured),
+            trace: None,
         };
         Http::new(times, self.world.rewrites()).unwrap().session(account, deadline)
     }
@@ -192,14 +195,14 @@ impl<'w> Bench<'w> {
             .collect();
         match self.spec().shape {
             RecordShape::PerPerson => {
-                let shown = Shown { audiences, attributes };
+                let shown = Shown { audiences, attributes, fields: BTreeMap::new() };
                 vec![self.item(person, RecordId::Person, 0, Action::Show(shown))]
             }
             RecordShape::PerPersonAndAudience => audiences
                 .into_iter()
                 .map(|(id, shows)| {
                     let audiences = BTreeMap::from([(id.clone(), shows)]);
-                    let shown = Shown { audiences, attributes: attributes.clone() };
+                    let shown = Shown { audiences, attributes: attributes.clone(), fields: BTreeMap::new() };
                     self.item(person, RecordId::Audience(id), 0, Action::Show(shown))
                 })
                 .collect(),

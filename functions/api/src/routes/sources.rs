@@ -6,7 +6,7 @@ use axum::Json;
 use axum::extract::State;
 use axum::response::Response;
 use http::StatusCode;
-use muster::control::{AttributeView, AudienceView, NewAudience, NewSource, Page};
+use muster::control::{AttributeView, AudienceView, NewAudience, NewSource, Page, SourceEdit};
 use muster::model::{AttributeId, AudienceId, Source, SourceId};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -18,7 +18,7 @@ use crate::{Api, Problem};
 pub(super) fn routes() -> OpenApiRouter<Arc<Api>> {
     OpenApiRouter::new()
         .routes(routes!(list_sources, create_source))
-        .routes(routes!(get_source, rename_source))
+        .routes(routes!(get_source, edit_source))
         .routes(routes!(rotate_source_secret))
         .routes(routes!(drop_previous_source_secret))
         .routes(routes!(list_audiences, create_audience))
@@ -51,16 +51,16 @@ async fn get_source(State(api): State<Arc<Api>>, Named(source): Named<SourceId>)
     Ok(Json(api.control.source(&source).await?))
 }
 
-/// Gives a source another name.
+/// Changes a source's name, or how long its sightings are kept.
 #[utoipa::path(patch, path = "/v1/sources/{source}", tag = "sources", params(("source" = String, Path)),
-    request_body(content = ref("#/components/schemas/Renaming"), content_type = "application/json"),
+    request_body(content = ref("#/components/schemas/SourceEdit"), content_type = "application/json"),
     responses((status = 200, description = "The source", body = ref("#/components/schemas/Source"))))]
-async fn rename_source(
+async fn edit_source(
     State(api): State<Arc<Api>>,
     Named(source): Named<SourceId>,
-    Body(new): Body<Renaming>,
+    Body(edit): Body<SourceEdit>,
 ) -> Answer<Source> {
-    Ok(Json(api.control.rename_source(&source, &new.name).await?))
+    Ok(Json(api.control.edit_source(&source, &edit).await?))
 }
 
 /// Gives a source a new secret; the one of before stays valid until it is dropped.

@@ -16,8 +16,8 @@ use crate::destination::{Action, Failure, Item, ItemId, Landed, Verdict, Verdict
 
 /// Rows of one file: small files, as nothing is documented about their size.
 const MAX_ROWS: usize = 5000;
-/// Pages that are read of a list whose size is not known, or whose pages do not end.
-const MAX_PAGES: usize = 100;
+/// Most pages that are read of one list in a run.
+pub(super) const MAX_PAGES: usize = 100;
 /// More people than this are looked at by paging the list.
 const MANY_TO_LOOK_AT: usize = 20;
 
@@ -99,7 +99,13 @@ impl Run<'_> {
         let lists = self.api.lists().await?;
         let members = lists.iter().find(|line| line.id == self.settings.list_id).and_then(|line| line.members);
         let pages = members.map(|members| usize::try_from(members).unwrap_or(usize::MAX) / PAGE + 1);
-        Ok(import_pays(pages, people))
+        Ok(import_pays(pages, people, self.most_pages()))
+    }
+
+    /// Pages that this run may read and still have time for what follows: a run that ended before it read
+    /// the list would begin again, and again.
+    fn most_pages(&self) -> usize {
+        (self.requests_left() / 2).min(MAX_PAGES)
     }
 
     async fn roll(&self, items: &[&Item]) -> Result<Roll, Failure> {
@@ -108,7 +114,7 @@ impl Run<'_> {
         let identifier = &self.settings.identifier;
         let mut members: HashMap<String, Vec<Seen>> = HashMap::new();
         let mut before = None;
-        for page in 1..=MAX_PAGES {
+        for page in 1..=self.most_pages() {
             let take = |member: Member| {
                 let Some(value) = member.value(identifier.as_str()) else { return };
                 let key = self.comparable(value);
@@ -172,13 +178,14 @@ impl Run<'_> {
         let composed = self.compose(item)?;
         let members = roll.members.get(&self.comparable(item.key.expose())).map_or(&[][..], Vec::as_slice);
         let seen = match (members, roll.extent) {
+            ([], Extent::Whole) if self.would_add(item) => return Ok(Way::Live),
             ([], Extent::Whole) => return Ok(Way::Done(self.nobody(item))),
             ([], Extent::Part) => return Ok(Way::Live),
             ([only], _) => only,
             (_, _) => return Ok(Way::Live),
         };
         if let Some(obstacle) = seen.contact.obstacle() {
-            return Ok(Way::Done(untouched(item, obstacle)));
+            return Ok(Way::Done(untouched(item, obstacle, Some(&seen.id))));
         }
         // Whether an empty cell empties a field is not documented; a PATCH does it.
         let empties = composed.cells.iter().any(|(name, cell)| *cell == Cell::Empty && seen.filled.contains(name));
@@ -219,7 +226,7 @@ impl Run<'_> {
     }
 
     /// Looks whether what was imported is there. Of many people each is compared while the list is paged;
-    /// who is not on the pages that were read has no answer.
+    /// whoever is not on the list has no answer.
     pub(super) async fn look(&self, items: &[Item]) -> Result<BTreeMap<ItemId, Landed>, Failure> {
         if items.len() > MANY_TO_LOOK_AT {
             return self.look_through_the_list(items).await;
@@ -250,7 +257,8 @@ impl Run<'_> {
         }
         let identifier = &self.settings.identifier;
         let mut landed: BTreeMap<ItemId, Landed> = BTreeMap::new();
-        for page in 1..=MAX_PAGES {
+        let mut extent = Extent::Part;
+        for page in 1..=self.most_pages().max(1) {
             let compare = |member: Member| {
                 let Some(value) = member.value(identifier.as_str()) else { return };
                 let Some((id, composed)) = expected.get(&self.comparable(value)) else { return };
@@ -265,7 +273,14 @@ impl Run<'_> {
             let found = self.api.page(self.settings.list_id, page, PAGE, &mut each).await;
             found.map_err(|failure| self.note(failure))?;
             if each.seen == 0 {
+                extent = Extent::Whole;
                 break;
+            }
+        }
+        if extent == Extent::Part {
+            // Nobody looked at the others, so they are sent again.
+            for (id, _) in expected.into_values() {
+                landed.entry(id).or_insert(Landed::No);
             }
         }
         Ok(landed)
@@ -290,13 +305,14 @@ pub(super) enum Pays {
     No,
 }
 
-/// Against a look-up and a write for each person. A list of unknown size is taken for short; its pages are
-/// counted while they are read.
-pub(super) fn import_pays(pages: Option<usize>, people: usize) -> Pays {
+/// Against a look-up and a write for each person, of a list of so many pages. A list of unknown size is taken
+/// for short; its pages are counted while they are read.
+pub(super) fn import_pays(pages: Option<usize>, people: usize, most_pages: usize) -> Pays {
     let imports = people.div_ceil(MAX_ROWS);
     match pages {
         Some(pages) if pages.saturating_add(imports) >= people.saturating_mul(2) => Pays::No,
-        Some(pages) if pages > MAX_PAGES => Pays::No,
+        Some(pages) if pages > most_pages => Pays::No,
+        None if most_pages == 0 => Pays::No,
         Some(_) | None => Pays::Yes,
     }
 }

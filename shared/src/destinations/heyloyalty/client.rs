@@ -45,6 +45,20 @@ pub(super) enum Written {
     },
 }
 
+/// What became of adding a member.
+pub(super) enum Created {
+    Member(MemberId),
+    /// Taken without an id: a list with double opt-in asks the person first.
+    Unconfirmed,
+    /// 404.
+    NoList,
+    /// It will be refused again as it is, or the member exists; `said` is redacted.
+    Refused {
+        status: u16,
+        said: String,
+    },
+}
+
 /// A file to import.
 pub(super) struct Import<'a> {
     pub(super) duplicate_field: &'a str,
@@ -142,6 +156,24 @@ impl<'a> Api<'a> {
     pub(super) async fn patch(&self, list: u64, id: &MemberId, body: &Json, key: &str) -> Result<Written, Failure> {
         let path = member_path(list, id);
         self.write(Method::PATCH, &path, key, Believe::EmptyOrJson, |request| request.json(body)).await
+    }
+
+    /// Adds a member. Not safe to repeat. `key` is kept out of what is told.
+    pub(super) async fn create(&self, list: u64, body: &Json, key: &str) -> Result<Created, Failure> {
+        let path = format!("/loyalty/v1/lists/{list}/members");
+        let answer = self.call(Method::POST, &path, |request| request.json(body)).await?;
+        let refused = |status| Created::Refused { status, said: redact(&error_text(&answer).unwrap_or_default(), key) };
+        match status(&answer) {
+            code @ 200..=299 if error_text(&answer).is_some() => Ok(refused(code)),
+            200..=299 if answer.body.trim_ascii().is_empty() => Ok(Created::Unconfirmed),
+            200..=299 => match answer.json() {
+                Some(json) => Ok(json.get("id").and_then(MemberId::read).map_or(Created::Unconfirmed, Created::Member)),
+                None => Err(retry("Heyloyalty's answer to a write could not be read".to_owned(), Applied::Open)),
+            },
+            404 => Ok(Created::NoList),
+            code @ (400..=407 | 409..=499) => Ok(refused(code)),
+            code => Err(retry(format!("Heyloyalty answered a write with status {code}"), Applied::Open)),
+        }
     }
 
     /// Overwrites the member's personal data and unsubscribes the member. The flag goes both ways that

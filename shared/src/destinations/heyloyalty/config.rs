@@ -4,6 +4,7 @@ use jiff::tz::TimeZone;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::model::FieldName;
 use crate::ports::Secret;
 
 /// Settings of a Heyloyalty activation.
@@ -49,11 +50,34 @@ pub struct Settings {
 }
 
 /// What happens to people who are not on the list.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum MissingPeople {
     /// They are counted and looked for again later. Nobody is subscribed.
     #[default]
+    Skip,
+    /// They are added to the list, which subscribes them and may cost money.
+    Create(Creating),
+}
+
+/// Whom to add to the list, and how.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Creating {
+    /// The profile field of the source that says whether the person agreed to be on the list. Only `true`
+    /// is consent.
+    pub consent: FieldName,
+    /// Whether people who are added confirm by themselves first.
+    pub opt_in: OptIn,
+}
+
+/// Whether people who are added confirm by themselves first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum OptIn {
+    /// As the list is set up at Heyloyalty; with double opt-in they are asked by mail.
+    AsTheList,
+    /// They are not asked (`skipOptIn`): their consent was given elsewhere, and can be proved.
     Skip,
 }
 
@@ -262,6 +286,12 @@ impl Settings {
         if !(1..=1440).contains(&settings.import_minutes) {
             return Err("$.import_minutes: must be 1 to 1440".to_owned());
         }
+        if settings.missing_people != MissingPeople::Skip && !matches!(settings.identifier.as_str(), "email" | "mobile")
+        {
+            return Err(
+                "$.missing_people: people can be added by `email` or `mobile` only; see `identifier`".to_owned()
+            );
+        }
         match settings.decimals {
             Decimals::ScaledInteger { digits } if !(1..=9).contains(&digits) => {
                 Err("$.decimals.scaled_integer.digits: must be 1 to 9".to_owned())
@@ -311,7 +341,11 @@ impl Credentials {
     }
 }
 
+/// Of a choice that was named without what belongs to it.
+const NEEDS_SETTINGS: &str = "needs settings of its own, in an object";
+
 fn at(error: &serde_path_to_error::Error<serde_json::Error>, message: &str) -> String {
+    let message = if message.starts_with("invalid type: unit variant") { NEEDS_SETTINGS } else { message };
     match error.path().to_string().as_str() {
         "." => format!("$: {message}"),
         path => format!("$.{path}: {message}"),

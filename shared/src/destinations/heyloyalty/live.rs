@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::OnceCell;
 
 use super::client::{Api, MOST_OF_ONE_VALUE, Written};
-use super::config::{Forget, MissingPeople, Settings};
+use super::config::{Forget, Settings};
 use super::mapping::{Composed, Notes, comparable, compose};
 use super::parse::{List, Member, MemberId};
 use crate::destination::{Action, Applied, Context, Failure, Item, ItemId, Links, Verdict, Verdicts};
@@ -23,12 +23,17 @@ pub(super) const CONCURRENT: usize = 4;
 /// A status is believed for this long.
 const STATUS_LIVES: SignedDuration = SignedDuration::from_mins(15);
 
-/// What is kept of an active member who is the only one of a key. No address and no key.
+/// What is kept of the only member of a key. No address and no key.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(super) struct Memo {
-    pub(super) member_id: MemberId,
-    /// When the member was last seen to be active.
-    pub(super) looked_at: Timestamp,
+#[serde(untagged)]
+pub(super) enum Memo {
+    Member {
+        member_id: MemberId,
+        /// When the member was last seen to be active; the epoch for one who is not.
+        looked_at: Timestamp,
+    },
+    /// Whoever was asked to confirm, and has no id yet.
+    Asked { asked_at: Timestamp },
 }
 
 /// One call of `deliver` or `confirm`.
@@ -44,7 +49,7 @@ pub(super) struct Run<'a> {
 }
 
 /// What became of the members of a key.
-enum Round {
+pub(super) enum Round {
     Settled(Verdict),
     /// All were gone when they were written to.
     Gone,
@@ -99,9 +104,9 @@ impl<'a> Run<'a> {
 
     async fn try_item(&self, item: &Item) -> Result<Verdict, Failure> {
         let composed = self.compose(item)?;
-        if let Some(memo) = self.fresh_memo(item) {
-            match self.write(item, &composed, &memo.member_id).await? {
-                Written::Done => return Ok(delivered(&composed, None, Some(&memo))),
+        if let Some((member_id, looked_at)) = self.fresh_memo(item) {
+            match self.write(item, &composed, &member_id).await? {
+                Written::Done => return Ok(delivered(&composed, None, Some(&Memo::Member { member_id, looked_at }))),
                 Written::Refused { status, said } => return Err(self.refused(&composed, status, &said).await),
                 Written::Missing => {}
             }
@@ -123,16 +128,27 @@ impl<'a> Run<'a> {
     }
 
     /// The memo, where its status is still believed and the action writes fields only.
-    fn fresh_memo(&self, item: &Item) -> Option<Memo> {
-        let memo = self.memo(item).filter(|_| !self.obscures(item))?;
-        let age = self.session.now().duration_since(memo.looked_at);
-        (!age.is_negative() && age <= STATUS_LIVES).then_some(memo)
+    fn fresh_memo(&self, item: &Item) -> Option<(MemberId, Timestamp)> {
+        let (member_id, looked_at) = self.memo(item).filter(|_| !self.obscures(item))?;
+        let age = self.now().duration_since(looked_at);
+        (!age.is_negative() && age <= STATUS_LIVES).then_some((member_id, looked_at))
     }
 
     /// The memo, unless the list lets a second member have the same value: the search sees both.
-    fn memo(&self, item: &Item) -> Option<Memo> {
-        let memo = Memo::deserialize(item.memo.as_ref()?).ok()?;
-        one_of_a_value(&self.notes.duplicates, self.settings.identifier.as_str()).then_some(memo)
+    fn memo(&self, item: &Item) -> Option<(MemberId, Timestamp)> {
+        let is_only = one_of_a_value(&self.notes.duplicates, self.settings.identifier.as_str());
+        match Memo::deserialize(item.memo.as_ref()?).ok()? {
+            Memo::Member { member_id, looked_at } => is_only.then_some((member_id, looked_at)),
+            Memo::Asked { .. } => None,
+        }
+    }
+
+    pub(super) fn requests_left(&self) -> usize {
+        self.session.requests_left()
+    }
+
+    pub(super) fn now(&self) -> Timestamp {
+        self.session.now()
     }
 
     fn obscures(&self, item: &Item) -> bool {
@@ -141,8 +157,8 @@ impl<'a> Run<'a> {
 
     /// The members of the item's key: the one remembered if it still is that person's, else by search.
     async fn find(&self, item: &Item) -> Result<Vec<Member>, Failure> {
-        let Some(memo) = self.memo(item) else { return self.search(item).await };
-        let known = self.api.member(self.settings.list_id, &memo.member_id, &self.settings.identifier).await?;
+        let Some((member_id, _)) = self.memo(item) else { return self.search(item).await };
+        let known = self.api.member(self.settings.list_id, &member_id, &self.settings.identifier).await?;
         let Some(known) = known.filter(|member| self.has_key(member, item)) else { return self.search(item).await };
         if known.contact.obstacle().is_none() {
             return Ok(vec![known]);
@@ -191,8 +207,8 @@ impl<'a> Run<'a> {
         let obstacle = members.iter().find_map(|member| member.contact.obstacle());
         if targets.is_empty() {
             return Ok(Round::Settled(match obstacle {
-                Some(obstacle) => untouched(item, obstacle),
-                None => self.nobody(item),
+                Some(obstacle) => untouched(item, obstacle, members.first().map(|member| &member.id)),
+                None => return self.add(item, composed).await,
             }));
         }
         let mut written = 0_usize;
@@ -209,7 +225,7 @@ impl<'a> Run<'a> {
         }
         let said = (members.len() > 1).then(|| format!("{written} of {} members written", members.len()));
         let memo = match members.as_slice() {
-            [only] if !self.obscures(item) => Some(Memo { member_id: only.id.clone(), looked_at: self.session.now() }),
+            [only] if !self.obscures(item) => Some(Memo::Member { member_id: only.id.clone(), looked_at: self.now() }),
             _ => None,
         };
         Ok(Round::Settled(delivered(composed, said, memo.as_ref())))
@@ -227,7 +243,7 @@ impl<'a> Run<'a> {
     }
 
     /// Whether a refusal speaks of the person, or of a field that somebody deleted meanwhile.
-    async fn refused(&self, composed: &Composed, status: u16, said: &str) -> Failure {
+    pub(super) async fn refused(&self, composed: &Composed, status: u16, said: &str) -> Failure {
         let gone = match self.list().await {
             Ok(list) => composed.cells.keys().any(|name| !list.fields.iter().any(|field| field.name == *name)),
             Err(failure) => return failure,
@@ -240,31 +256,24 @@ impl<'a> Run<'a> {
         let said = if said.is_empty() { String::new() } else { format!(": {said}") };
         Failure::Rejected { reason: Reason::new(format!("Heyloyalty refused the fields with status {status}{said}")) }
     }
-
-    /// What it means that nobody has the key.
-    pub(super) fn nobody(&self, item: &Item) -> Verdict {
-        match (&item.action, self.settings.missing_people) {
-            (Action::Show(_), MissingPeople::Skip) => {
-                Verdict::Filtered { reason: Reason::new("not on the list"), open: true }
-            }
-            (Action::Leave | Action::Forget, _) => {
-                Verdict::Delivered { said: "nobody on the list".to_owned(), memo: None }
-            }
-        }
-    }
 }
 
 /// What it means that a member must not be written to.
-pub(super) fn untouched(item: &Item, obstacle: &str) -> Verdict {
+pub(super) fn untouched(item: &Item, obstacle: &str, id: Option<&MemberId>) -> Verdict {
     match item.action {
-        Action::Show(_) => Verdict::Filtered { reason: Reason::new(obstacle), open: true },
+        Action::Show(_) => {
+            // A search may hide the member next time; by its id the member is seen.
+            let memo = id.map(|id| Memo::Member { member_id: id.clone(), looked_at: Timestamp::UNIX_EPOCH });
+            let memo = memo.and_then(|memo| serde_json::to_value(memo).ok());
+            Verdict::Filtered { reason: Reason::new(obstacle), open: true, memo }
+        }
         Action::Leave | Action::Forget => {
             Verdict::Delivered { said: format!("{obstacle}: left untouched"), memo: None }
         }
     }
 }
 
-fn delivered(composed: &Composed, said: Option<String>, memo: Option<&Memo>) -> Verdict {
+pub(super) fn delivered(composed: &Composed, said: Option<String>, memo: Option<&Memo>) -> Verdict {
     let said: Vec<String> = said.into_iter().chain(composed.remarks.iter().cloned()).collect();
     let said = Reason::new(said.join("; ")).as_str().to_owned();
     Verdict::Delivered { said, memo: memo.and_then(|memo| serde_json::to_value(memo).ok()) }

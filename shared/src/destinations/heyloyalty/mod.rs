@@ -1,9 +1,10 @@
 //! Heyloyalty: one field of a list for each linked audience and attribute, on members who are on the list
-//! already. Facts about the vendor, and which were guessed: `README.md` beside this file.
+//! already, unless the settings ask for more. Facts about the vendor, and which were guessed: `README.md` beside this file.
 
 mod bulk;
 mod client;
 mod config;
+mod create;
 mod live;
 mod mapping;
 mod parse;
@@ -12,7 +13,7 @@ mod signal;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
 
 use async_trait::async_trait;
@@ -25,9 +26,10 @@ use crate::destination::{
 };
 use crate::http::Session;
 use crate::model::pending::RecordShape;
-use crate::model::{Identifier, Reason};
+use crate::model::{FieldName, Identifier, Reason};
 use crate::ports::{Rate, Secret};
 
+use config::MissingPeople;
 pub use config::{Credentials, Settings};
 
 /// The Heyloyalty destination.
@@ -60,6 +62,13 @@ impl Destination for Heyloyalty {
     fn bulk_lands_within(&self, settings: &serde_json::Value) -> SignedDuration {
         let longest = SignedDuration::from_hours(24);
         Settings::read(settings).map_or(longest, |read| SignedDuration::from_mins(i64::from(read.import_minutes)))
+    }
+
+    fn reads_fields(&self, settings: &serde_json::Value) -> BTreeSet<FieldName> {
+        match Settings::read(settings).map(|settings| settings.missing_people) {
+            Ok(MissingPeople::Create(creating)) => BTreeSet::from([creating.consent]),
+            Ok(MissingPeople::Skip) | Err(_) => BTreeSet::new(),
+        }
     }
 
     fn check_credentials(&self, credentials: &Secret) -> Result<(), String> {

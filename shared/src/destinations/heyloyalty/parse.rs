@@ -172,6 +172,10 @@ impl ListLine {
 pub(super) struct MemberId(String);
 
 impl MemberId {
+    pub(super) fn read(json: &Json) -> Option<Self> {
+        Self::try_from(text(json)?).ok()
+    }
+
     pub(super) fn as_str(&self) -> &str {
         &self.0
     }
@@ -231,7 +235,7 @@ impl Member {
     /// From JSON, in the current shape (`fields.<name>.value`) or the older flat one.
     pub(super) fn read(json: &Json, identifier: &IdentifierField) -> Option<Self> {
         let member = json.as_object()?;
-        let id = MemberId::try_from(text(member.get("id")?)?).ok()?;
+        let id = MemberId::read(member.get("id")?)?;
         let shown = match member.get("fields") {
             Some(Json::Object(fields)) => fields,
             Some(Json::Array(_) | Json::Null) => &serde_json::Map::new(),

@@ -8,8 +8,8 @@ use serde::Deserialize;
 use serde_json::{Value as Json, json};
 
 use super::client::{Api, Written};
-use super::config::{DeletedFields, IdentifierField, Settings};
-use super::live::no_list;
+use super::config::{DeletedFields, IdentifierField, MissingPeople, Settings};
+use super::live::{no_list, one_of_a_value};
 use super::mapping::{Notes, OwnField, OwnFields, REMOVED_LABEL, attribute_field, audience_field, format_of, label};
 use super::parse::{EachMember, Format, List, ListField};
 use crate::destination::{
@@ -202,6 +202,15 @@ fn identifier_format(list: &List, identifier: &IdentifierField) -> Result<Format
     }
 }
 
+/// Two runs that add the same person at the same time: only the list itself can refuse the second.
+fn check_creating(list: &List, settings: &Settings) -> Result<(), String> {
+    let identifier = settings.identifier.as_str();
+    if settings.missing_people == MissingPeople::Skip || one_of_a_value(&list.duplicates, identifier) {
+        return Ok(());
+    }
+    Err(format!("the list allows several members of one `{identifier}`, so nobody can be added to it safely"))
+}
+
 /// See [`crate::destination::Destination::prepare`].
 pub(super) async fn prepare(context: &Context<'_>, links: &Links) -> Result<Preparation, Failure> {
     let settings = super::settings(context)?;
@@ -210,6 +219,7 @@ pub(super) async fn prepare(context: &Context<'_>, links: &Links) -> Result<Prep
     let former = Notes::deserialize(context.notes).ok();
     let mut list = api.list(settings.list_id).await?.ok_or_else(no_list)?;
     let identifier_format = identifier_format(&list, &settings.identifier).map_err(misconfigured)?;
+    check_creating(&list, &settings).map_err(misconfigured)?;
 
     let wanted = wanted(links, &settings);
     let vanished = vanished(&list, &wanted, former.as_ref());
@@ -280,6 +290,10 @@ pub(super) async fn check(context: &Context<'_>) -> Result<Checked, Failure> {
         let format = identifier_format(&list, &settings.identifier);
         let what = format!("the field `{}` finds people", settings.identifier.as_str());
         find(&what, format.map(|format| format!("a {} field", format.as_str())));
+        if settings.missing_people != MissingPeople::Skip {
+            let may = check_creating(&list, &settings).map(|()| "not tried: it would subscribe somebody".to_owned());
+            find("people can be added", may);
+        }
         let mut each = EachMember { identifier: &settings.identifier, take: drop, seen: 0, first: None };
         let page = api.page(settings.list_id, 1, 1, &mut each).await;
         let page = match page {

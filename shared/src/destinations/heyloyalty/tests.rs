@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use reqwest::StatusCode;
 use serde_json::{Value as Json, json};
 
-use super::bulk::{Pays, csv, import_pays, is_plain};
+use super::bulk::{MAX_PAGES, Pays, csv, import_pays, is_plain};
 use super::client::{authorization, header_time, search_path, signature, status};
 use super::config::IdentifierField;
 use super::live::one_of_a_value;
@@ -112,6 +112,7 @@ fn shown(attributes: &[(&str, Value)]) -> Action {
             ("dogs".parse().unwrap(), Shows::Never),
         ]),
         attributes: attributes.iter().map(|(id, value)| (id.parse().unwrap(), value.clone())).collect(),
+        fields: BTreeMap::new(),
     })
 }
 
@@ -262,7 +263,10 @@ fn settings_are_read_strictly_with_the_path() {
     assert_snapshot!(refused(json!({ "list_id": 1, "decimals": { "scaled_integer": { "digits": 0 } } })), @"$.decimals.scaled_integer.digits: must be 1 to 9");
     assert_snapshot!(refused(json!({ "list_id": 1, "time_zone": "Mars/Olympus" })), @"$.time_zone: must be the IANA name of a time zone, such as `Europe/Copenhagen`");
     assert_snapshot!(refused(json!({ "list_id": 1, "identifier": "cdp_a_1" })), @"$.identifier: must not be a field that Muster writes");
-    assert_snapshot!(refused(json!({ "list_id": 1, "missing_people": "create" })), @"$.missing_people: unknown variant `create`, expected `skip`");
+    assert_snapshot!(refused(json!({ "list_id": 1, "missing_people": "create" })), @"$.missing_people.create: needs settings of its own, in an object");
+    assert_snapshot!(refused(json!({ "list_id": 1, "missing_people": { "create": { "consent": "ok" } } })), @"$.missing_people.create: missing field `opt_in`");
+    let by_reference = json!({ "list_id": 1, "identifier": "reference", "missing_people": { "create": { "consent": "ok", "opt_in": "skip" } } });
+    assert_snapshot!(refused(by_reference), @"$.missing_people: people can be added by `email` or `mobile` only; see `identifier`");
     assert!(
         refused(json!({ "list_id": 1, "decimals": { "scaled_integer": { "digits": 2, "x": 1 } } }))
             .contains("unknown field")
@@ -462,10 +466,13 @@ fn notes_survive_being_kept() {
 
 #[test]
 fn an_import_pays_where_it_takes_fewer_calls() {
-    assert_eq!(import_pays(Some(4), 200), Pays::Yes);
-    assert_eq!(import_pays(Some(399), 200), Pays::No);
-    assert_eq!(import_pays(None, 200), Pays::Yes);
-    assert_eq!(import_pays(Some(usize::MAX), 200), Pays::No);
+    assert_eq!(import_pays(Some(4), 200, MAX_PAGES), Pays::Yes);
+    assert_eq!(import_pays(Some(399), 200, 1_000), Pays::No);
+    assert_eq!(import_pays(None, 200, MAX_PAGES), Pays::Yes);
+    assert_eq!(import_pays(Some(usize::MAX), 200, MAX_PAGES), Pays::No);
+    assert_eq!(import_pays(Some(20), 200, 20), Pays::Yes);
+    assert_eq!(import_pays(Some(21), 200, 20), Pays::No, "more than the run has time for");
+    assert_eq!(import_pays(None, 200, 0), Pays::No);
 }
 
 #[test]

@@ -67,14 +67,14 @@ fn read_binary(headers: &Headers, data: &Json, reading: &Reading<'_>) -> Result<
     headers.source.as_deref().ok_or_else(|| missing("ce-source"))?;
     let name = headers.kind.as_deref().ok_or_else(|| missing("ce-type"))?;
     let Some(kind) = Kind::ending(name) else {
-        return Ok(Told::Unknown(event_name(name)));
+        return Ok(Told::Ignored(event_name(name)));
     };
     let stamped_at = match &headers.time {
         Some(time) => moment(Some(time), At::Root, reading)
             .map_err(|flaw| Flaw::new(At::Root, format!("the header ce-time: {}", flaw.reason)))?,
         None => reading.stamped_at,
     };
-    read_data(data, kind, At::Root, &Reading { stamped_at, ..*reading }).map(Told::Change)
+    read_data(data, kind, At::Root, &Reading { stamped_at, ..*reading })
 }
 
 fn read(event: &Json, at: At<'_>, reading: &Reading<'_>) -> Result<Told, Flaw> {
@@ -84,7 +84,7 @@ fn read(event: &Json, at: At<'_>, reading: &Reading<'_>) -> Result<Told, Flaw> {
     text(members, "source", at)?;
     let name = text(members, "type", at)?;
     let Some(kind) = Kind::ending(name) else {
-        return Ok(Told::Unknown(event_name(name)));
+        return Ok(Told::Ignored(event_name(name)));
     };
     refuse_strangers(members, at)?;
     let stamped_at = match members.get("time") {
@@ -92,7 +92,7 @@ fn read(event: &Json, at: At<'_>, reading: &Reading<'_>) -> Result<Told, Flaw> {
         None => reading.stamped_at,
     };
     let data = member(members, "data", at)?;
-    read_data(data, kind, at.member("data"), &Reading { stamped_at, ..*reading }).map(Told::Change)
+    read_data(data, kind, at.member("data"), &Reading { stamped_at, ..*reading })
 }
 
 fn check_version(version: &str, at: At<'_>) -> Result<(), Flaw> {

@@ -2,6 +2,7 @@
 //! be seen, not lost.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 
 use jiff::Timestamp;
 use serde_json::{Map, Value as Json};
@@ -12,6 +13,9 @@ use crate::model::{
 };
 use crate::sources::{At, CLOCK_TOLERANCE, Flaw, Reading, Told, event_name};
 
+/// Under which sightings are counted that no platform takes.
+const SIGHTED_OVER_IPV6: &str = "person.sighted-over-ipv6";
+
 /// Most values of one identifier type.
 const MAX_IDENTIFIERS: usize = 32;
 
@@ -21,17 +25,19 @@ pub(crate) enum Kind {
     Entered,
     Exited,
     Attribute,
+    Sighted,
     Profile,
     Merged,
     Erased,
 }
 
 impl Kind {
-    const NAMES: [(&'static str, Self); 7] = [
+    const NAMES: [(&'static str, Self); 8] = [
         ("audience.entered", Self::Entered),
         ("audience.exited", Self::Exited),
         ("audience.left", Self::Exited),
         ("attribute.changed", Self::Attribute),
+        ("person.sighted", Self::Sighted),
         ("profile.updated", Self::Profile),
         ("person.merged", Self::Merged),
         ("person.erased", Self::Erased),
@@ -54,14 +60,14 @@ pub(crate) fn read(document: &Json, at: At<'_>, reading: &Reading<'_>) -> Result
     let members = object(document, at)?;
     let name = text(members, "type", at)?;
     let Some(kind) = Kind::named(name) else {
-        return Ok(Told::Unknown(event_name(name)));
+        return Ok(Told::Ignored(event_name(name)));
     };
     refuse_strangers(members, kind, &["type"], at)?;
-    read_members(members, kind, at, reading).map(Told::Change)
+    read_members(members, kind, at, reading)
 }
 
 /// Reads the data of an event, whose envelope says type and, in `reading.stamped_at`, time.
-pub(crate) fn read_data(data: &Json, kind: Kind, at: At<'_>, reading: &Reading<'_>) -> Result<Change, Flaw> {
+pub(crate) fn read_data(data: &Json, kind: Kind, at: At<'_>, reading: &Reading<'_>) -> Result<Told, Flaw> {
     let members = object(data, at)?;
     refuse_strangers(members, kind, &[], at)?;
     read_members(members, kind, at, reading)
@@ -86,11 +92,12 @@ fn refuse_strangers(members: &Members, kind: Kind, more: &[&str], at: At<'_>) ->
         Kind::Entered => &["audience", "audience_properties"],
         Kind::Exited => &["audience"],
         Kind::Attribute => &["attribute", "value"],
+        Kind::Sighted => &["address"],
         Kind::Merged => &["into"],
         Kind::Profile | Kind::Erased => &[],
     };
     let common = ["id", "person", "fields", "origin", "occurred_at"];
-    let others = ["type", "audience", "audience_properties", "attribute", "value", "into"];
+    let others = ["type", "audience", "audience_properties", "attribute", "value", "address", "into"];
     for name in members.keys().map(String::as_str) {
         if common.contains(&name) || own.contains(&name) || more.contains(&name) {
             continue;
@@ -102,7 +109,7 @@ fn refuse_strangers(members: &Members, kind: Kind, more: &[&str], at: At<'_>) ->
     Ok(())
 }
 
-fn read_members(members: &Members, kind: Kind, at: At<'_>, reading: &Reading<'_>) -> Result<Change, Flaw> {
+fn read_members(members: &Members, kind: Kind, at: At<'_>, reading: &Reading<'_>) -> Result<Told, Flaw> {
     if let Some(id) = members.get("id")
         && !id.is_string()
         && !id.is_number()
@@ -110,14 +117,14 @@ fn read_members(members: &Members, kind: Kind, at: At<'_>, reading: &Reading<'_>
         return Err(Flaw::new(at.member("id"), "must be a text or a number"));
     }
     let who = read_person(member(members, "person", at)?, at.member("person"), reading)?;
-    Ok(Change {
-        person: who.key,
-        fact: read_fact(members, kind, who.key, at, reading)?,
-        identifiers: who.identifiers,
-        fields: read_values(members, "fields", at)?,
-        origin: read_origin(members, at)?,
-        occurred_at: read_time(members, at, reading)?,
-    })
+    let fact = read_fact(members, kind, who.key, at, reading)?;
+    let fields = read_values(members, "fields", at)?;
+    let origin = read_origin(members, at)?;
+    let occurred_at = read_time(members, at, reading)?;
+    let Some(fact) = fact else {
+        return Ok(Told::Ignored(SIGHTED_OVER_IPV6.to_owned()));
+    };
+    Ok(Told::Change(Change { person: who.key, identifiers: who.identifiers, fields, fact, occurred_at, origin }))
 }
 
 struct Who {
@@ -170,14 +177,15 @@ fn read_identifier(json: &Json, kind: &IdentifierType, at: At<'_>) -> Result<Ide
     read.map_err(|error| Flaw::new(at, error.to_string()))
 }
 
+/// The fact; `None` for a sighting that is kept nowhere.
 fn read_fact(
     members: &Members,
     kind: Kind,
     person: PersonKey,
     at: At<'_>,
     reading: &Reading<'_>,
-) -> Result<Fact, Flaw> {
-    Ok(match kind {
+) -> Result<Option<Fact>, Flaw> {
+    Ok(Some(match kind {
         Kind::Entered => Fact::Entered {
             audience: read_audience(members, at)?,
             properties: read_values(members, "audience_properties", at)?,
@@ -190,6 +198,16 @@ fn read_fact(
             let value = read_value(member(members, "value", at)?, at.member("value"))?;
             Fact::Attribute { attribute, value }
         }
+        Kind::Sighted => {
+            let address = text(members, "address", at)?.parse();
+            match address.map_err(|_| Flaw::new(at.member("address"), "must be an IP address without a port"))? {
+                IpAddr::V4(address) => Fact::Sighted { address: address.into() },
+                IpAddr::V6(address) => match address.to_ipv4_mapped() {
+                    Some(address) => Fact::Sighted { address: address.into() },
+                    None => return Ok(None),
+                },
+            }
+        }
         Kind::Profile => Fact::Profile,
         Kind::Merged => {
             // Only the survivor's key is of use: its identifiers come with changes of its own.
@@ -200,7 +218,7 @@ fn read_fact(
             Fact::MergedInto { survivor }
         }
         Kind::Erased => Fact::Erased,
-    })
+    }))
 }
 
 fn read_audience(members: &Members, at: At<'_>) -> Result<AudienceId, Flaw> {

@@ -1,0 +1,80 @@
+//! What every function does when it starts, and after each of its runs.
+
+use std::io::Write;
+use std::sync::Arc;
+
+use jiff::SignedDuration;
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::LevelFilter;
+
+use super::{AwsPorts, Settings, SettingsError};
+use crate::clock::SystemClock;
+use crate::delivery::{Dice, Engine, OpenError, Times};
+use crate::http::{Http, HttpTimes};
+use crate::metrics::EmbeddedMetrics;
+use crate::ports::Ports;
+use crate::steps::Unwatched;
+
+/// A function that has started: its settings, its ports, and what it measures.
+pub struct Function {
+    /// What its environment told it.
+    pub settings: Settings,
+    /// The ports on AWS.
+    pub ports: Ports,
+    metrics: Arc<EmbeddedMetrics>,
+}
+
+/// Why there is no engine.
+#[derive(Debug, thiserror::Error)]
+pub enum EngineError {
+    /// The TLS library cannot be set up.
+    #[error("{0}")]
+    Http(String),
+    /// See [`OpenError`].
+    #[error(transparent)]
+    Open(#[from] OpenError),
+}
+
+impl Function {
+    /// Logs as JSON, at INFO unless `RUST_LOG` says else, and reads the environment. Copies of secrets are
+    /// used for `secrets_max_age`. Nothing is called yet.
+    ///
+    /// # Errors
+    /// See [`SettingsError`].
+    pub fn start(secrets_max_age: SignedDuration) -> Result<Self, SettingsError> {
+        let filter = EnvFilter::builder().with_default_directive(LevelFilter::INFO.into()).from_env_lossy();
+        tracing_subscriber::fmt().json().with_env_filter(filter).init();
+        let settings = Settings::from_environment()?;
+        let metrics = Arc::new(EmbeddedMetrics::new(&settings.function_name));
+        let clock = Arc::new(SystemClock);
+        let ports = AwsPorts::open(&settings, clock, secrets_max_age).ports();
+        Ok(Self { ports: Ports { meter: metrics.clone(), ..ports }, settings, metrics })
+    }
+
+    /// The way out, to stand-ins where tests ask for them.
+    ///
+    /// # Errors
+    /// Where the TLS library cannot be set up.
+    pub fn http(&self) -> Result<Http, String> {
+        Http::new(HttpTimes::default(), self.settings.twins.clone())
+    }
+
+    /// The delivery engine over these ports.
+    ///
+    /// # Errors
+    /// See [`EngineError`].
+    pub async fn engine(&self) -> Result<Engine, EngineError> {
+        let http = self.http().map_err(EngineError::Http)?;
+        Ok(Engine::open(self.ports.clone(), http, Times::default(), Arc::new(Unwatched), Dice::fresh()).await?)
+    }
+
+    /// Writes what was measured in a run into the log, from where CloudWatch takes it. To be called before
+    /// the run's answer is given: nothing runs after it.
+    pub fn tell_measurements(&self) {
+        let mut out = std::io::stdout().lock();
+        for line in self.metrics.take_lines(self.ports.clock.now()) {
+            // A log that cannot be written to has nobody to complain to.
+            let _ = writeln!(out, "{line}");
+        }
+    }
+}
