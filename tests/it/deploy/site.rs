@@ -114,6 +114,7 @@ fn owner(emulator: &Emulator) -> Settings {
         mail_from: None,
         twins: [].into(),
         region: "us-east-1".to_owned(),
+        function_name: "owner".to_owned(),
         endpoint: Some(emulator.url.clone()),
         dynamodb_endpoint: None,
         credentials: RoleCredentials {
