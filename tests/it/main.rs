@@ -3,6 +3,7 @@
 
 mod aws;
 mod contract;
+mod deploy;
 mod embedded;
 mod heyloyalty;
 mod measures;

@@ -34,7 +34,16 @@ impl Emulator {
     /// # Errors
     /// With a sentence that says what to do.
     pub fn get() -> Result<&'static Self, String> {
-        EMULATOR.get_or_init(start).as_ref().map_err(Clone::clone)
+        EMULATOR.get_or_init(|| start(&[])).as_ref().map_err(Clone::clone)
+    }
+
+    /// Another emulator, empty, which refuses whoever asks for what its role does not grant. The account's owner
+    /// is the key `test`.
+    ///
+    /// # Errors
+    /// With a sentence that says what to do.
+    pub fn guarded() -> Result<Self, String> {
+        start(&[("AUTH", "true")])
     }
 
     /// A site of its own: empty tables, a queue of each name in `queues`, no secrets.
@@ -74,7 +83,7 @@ fn dynamodb_endpoint() -> Option<String> {
     std::env::var("MUSTER_TEST_DYNAMODB").ok()
 }
 
-fn start() -> Result<Emulator, String> {
+fn start(switches: &[(&str, &str)]) -> Result<Emulator, String> {
     let program = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../.tools/aws/bin/ministack");
     if !program.exists() {
         return Err("run tests/run once: it installs the emulator".to_owned());
@@ -91,6 +100,7 @@ fn start() -> Result<Emulator, String> {
         .env("GATEWAY_PORT", port.to_string())
         // A service that nobody asks, on a port of its own that a second emulator could not have.
         .env("IOT_MTLS_ENABLED", "0")
+        .envs(switches.iter().copied())
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
