@@ -101,11 +101,15 @@ impl Meter for Unmeasured {
     fn note(&self, _: Metric<'_>, _: f64) {}
 }
 
+/// Values by name.
+type Noted = BTreeMap<&'static str, (Kind, Vec<f64>)>;
+
 /// Collects until its lines are taken; sums are added up, times are kept one by one.
 #[derive(Debug)]
 pub struct EmbeddedMetrics {
     function: String,
-    noted: Mutex<BTreeMap<Option<String>, BTreeMap<&'static str, (Kind, Vec<f64>)>>>,
+    /// By source, where there is one.
+    noted: Mutex<BTreeMap<Option<String>, Noted>>,
 }
 
 impl EmbeddedMetrics {
@@ -121,12 +125,7 @@ impl EmbeddedMetrics {
         lines.map(|line| line.to_string()).collect()
     }
 
-    fn lines(
-        &self,
-        source: Option<&str>,
-        metrics: BTreeMap<&'static str, (Kind, Vec<f64>)>,
-        now: Timestamp,
-    ) -> Vec<Json> {
+    fn lines(&self, source: Option<&str>, metrics: Noted, now: Timestamp) -> Vec<Json> {
         let longest = metrics.values().map(|(_, values)| values.len()).max().unwrap_or_default();
         let line = |part: usize| {
             let mut members = Map::new();

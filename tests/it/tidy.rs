@@ -18,7 +18,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("clock", &["ports"]),
     ("bucket", &["ports"]),
     ("embedded", &["model", "ports", "clock", "bucket"]),
-    ("aws", &["model", "ports", "clock", "bucket"]),
+    ("aws", &["model", "ports", "clock", "bucket", "http", "metrics"]),
     ("mapping", &["model"]),
     ("files", &["model", "http"]),
     // What a failed request means is said in the destination's words: these two are one layer.

@@ -7,7 +7,7 @@ use muster_backfill::Event;
 #[tokio::main]
 async fn main() -> Result<(), Error> {
     let function = Function::start(SECRETS_MAX_AGE)?;
-    let engine = function.engine().await?;
+    let engine = muster_deliver::engine(&function).await?;
     let (function, engine) = (&function, &engine);
     let handler = service_fn(move |event: LambdaEvent<serde_json::Value>| async move {
         let remaining = muster_deliver::remaining(engine, &event.context);

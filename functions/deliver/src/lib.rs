@@ -2,16 +2,39 @@
 //! lane; what it sends is said by the messages alone.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use aws_lambda_events::event::sqs::{BatchItemFailure, SqsBatchResponse, SqsEvent, SqsMessage};
 use jiff::{SignedDuration, Timestamp};
 use lambda_runtime::Context;
-use muster::delivery::Engine;
+use muster::aws::Function;
+use muster::delivery::{Dice, Engine, OpenError, Times};
 use muster::model::{ActivationId, Lane, Message, Nudge};
 use muster::ports::PortResult;
+use muster::steps::Unwatched;
 
 /// Nudges of one batch that can go as one run.
 type Together = BTreeMap<(ActivationId, Lane, bool), Vec<(String, Nudge)>>;
+
+/// Why there is no engine.
+#[derive(Debug, thiserror::Error)]
+pub enum EngineError {
+    /// The TLS library cannot be set up.
+    #[error("{0}")]
+    Http(String),
+    /// Times that do not fit each other, or a vault that does not answer.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+}
+
+/// The engine over a function's ports.
+///
+/// # Errors
+/// See [`EngineError`].
+pub async fn engine(function: &Function) -> Result<Engine, EngineError> {
+    let http = function.http().map_err(EngineError::Http)?;
+    Ok(Engine::open(function.ports.clone(), http, Times::default(), Arc::new(Unwatched), Dice::fresh()).await?)
+}
 
 /// The time left in the invocation that Lambda gave this context.
 pub fn remaining(engine: &Engine, context: &Context) -> SignedDuration {

@@ -9,7 +9,7 @@ use muster::aws::{Function, SECRETS_MAX_AGE};
 #[tokio::main]
 async fn main() -> Result<(), Error> {
     let function = Function::start(SECRETS_MAX_AGE)?;
-    let engine = function.engine().await?;
+    let engine = muster_deliver::engine(&function).await?;
     let (function, engine) = (&function, &engine);
     let handler = service_fn(move |event: LambdaEvent<SqsEvent>| async move {
         let remaining = muster_deliver::remaining(engine, &event.context);

@@ -9,11 +9,9 @@ use tracing_subscriber::filter::LevelFilter;
 
 use super::{AwsPorts, Settings, SettingsError};
 use crate::clock::SystemClock;
-use crate::delivery::{Dice, Engine, OpenError, Times};
 use crate::http::{Http, HttpTimes};
 use crate::metrics::EmbeddedMetrics;
 use crate::ports::Ports;
-use crate::steps::Unwatched;
 
 /// A function that has started: its settings, its ports, and what it measures.
 pub struct Function {
@@ -22,17 +20,6 @@ pub struct Function {
     /// The ports on AWS.
     pub ports: Ports,
     metrics: Arc<EmbeddedMetrics>,
-}
-
-/// Why there is no engine.
-#[derive(Debug, thiserror::Error)]
-pub enum EngineError {
-    /// The TLS library cannot be set up.
-    #[error("{0}")]
-    Http(String),
-    /// See [`OpenError`].
-    #[error(transparent)]
-    Open(#[from] OpenError),
 }
 
 impl Function {
@@ -57,15 +44,6 @@ impl Function {
     /// Where the TLS library cannot be set up.
     pub fn http(&self) -> Result<Http, String> {
         Http::new(HttpTimes::default(), self.settings.twins.clone())
-    }
-
-    /// The delivery engine over these ports.
-    ///
-    /// # Errors
-    /// See [`EngineError`].
-    pub async fn engine(&self) -> Result<Engine, EngineError> {
-        let http = self.http().map_err(EngineError::Http)?;
-        Ok(Engine::open(self.ports.clone(), http, Times::default(), Arc::new(Unwatched), Dice::fresh()).await?)
     }
 
     /// Writes what was measured in a run into the log, from where CloudWatch takes it. To be called before

@@ -30,7 +30,7 @@ use aws_types::SdkConfig;
 use aws_types::app_name::AppName;
 use jiff::SignedDuration;
 
-pub use function::{EngineError, Function};
+pub use function::Function;
 pub use settings::{Credentials as RoleCredentials, Settings, SettingsError};
 
 use crate::metrics::Unmeasured;

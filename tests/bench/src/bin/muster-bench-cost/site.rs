@@ -254,7 +254,7 @@ impl Site {
     }
 
     fn assert_shown(&self, number: usize) -> Outcome<()> {
-        let must = if number % 2 == 0 { "0" } else { "1" };
+        let must = if number.is_multiple_of(2) { "0" } else { "1" };
         for list in LISTS.iter().take(self.scenario.activations) {
             let fields = self.twin.list(*list).ok_or("no list")?.fields;
             let field = fields.iter().find(|field| field.label == "active-30d").ok_or("no field")?;
@@ -313,7 +313,7 @@ fn noise(seed: &str, bytes: usize) -> String {
 }
 
 fn change(person: &Value, number: usize) -> String {
-    let kind = if number % 2 == 0 { "audience.exited" } else { "audience.entered" };
+    let kind = if number.is_multiple_of(2) { "audience.exited" } else { "audience.entered" };
     let day = number + 1;
     json!({"id": format!("r{number}"), "type": kind, "audience": "active-30d", "person": person,
            "occurred_at": format!("2026-01-{day:02}T00:00:00Z")})
