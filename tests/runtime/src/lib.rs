@@ -5,9 +5,10 @@
 pub mod emulator;
 pub mod recorder;
 
-use std::collections::VecDeque;
+use std::ffi::OsStr;
+use std::net::SocketAddr;
 use std::process::Stdio;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::{Path, State};
@@ -17,10 +18,12 @@ use axum::routing::{get, post};
 use axum::serve::ListenerExt;
 use axum::{Json, Router};
 use jiff::{SignedDuration, Timestamp};
+use muster::aws::Settings;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::process::Command;
-use tokio::sync::mpsc;
+use tokio::sync::{Mutex, mpsc};
+use tokio::task::AbortHandle;
 
 use emulator::Emulator;
 
@@ -38,9 +41,81 @@ pub enum Answer {
     Error(Value),
 }
 
+/// The Runtime API, for one function.
+pub struct RuntimeApi {
+    address: SocketAddr,
+    events: mpsc::UnboundedSender<(String, Value)>,
+    answers: mpsc::UnboundedReceiver<(String, Answer)>,
+    invoked: u64,
+    server: AbortHandle,
+}
+
 struct Lambda {
-    events: Mutex<VecDeque<Value>>,
+    events: Mutex<mpsc::UnboundedReceiver<(String, Value)>>,
     answers: mpsc::UnboundedSender<(String, Answer)>,
+}
+
+impl RuntimeApi {
+    /// On a port of its own.
+    ///
+    /// # Errors
+    /// Where there is none.
+    pub async fn start() -> std::io::Result<Self> {
+        let listener = TcpListener::bind("127.0.0.1:0").await?;
+        let address = listener.local_addr()?;
+        let (events, waiting) = mpsc::unbounded_channel();
+        let (answered, answers) = mpsc::unbounded_channel();
+        let router = router(Arc::new(Lambda { events: Mutex::new(waiting), answers: answered }));
+        // Small answers would otherwise wait for the other side's delayed acknowledgement.
+        let listener = listener.tap_io(|stream| {
+            let _ = stream.set_nodelay(true);
+        });
+        let server = tokio::spawn(async move { axum::serve(listener, router).await }).abort_handle();
+        Ok(Self { address, events, answers, invoked: 0, server })
+    }
+
+    /// How Lambda would start `program`, on the site of `settings`.
+    pub fn command(&self, program: impl AsRef<OsStr>, settings: &Settings) -> Command {
+        let mut function = Command::new(program);
+        function
+            .env("AWS_LAMBDA_RUNTIME_API", self.address.to_string())
+            .env("AWS_LAMBDA_FUNCTION_NAME", "muster-test")
+            .env("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST")
+            .env("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "128")
+            .env("AWS_LAMBDA_LOG_GROUP_NAME", "/aws/lambda/muster-test")
+            .env("AWS_LAMBDA_LOG_STREAM_NAME", "test")
+            .env("AWS_ENDPOINT_URL", settings.endpoint.as_deref().unwrap_or_default())
+            .env("AWS_REGION", &settings.region)
+            .env("AWS_ACCESS_KEY_ID", &settings.credentials.access_key_id)
+            .env("AWS_SECRET_ACCESS_KEY", &settings.credentials.secret_access_key)
+            .env("MUSTER_PEOPLE_TABLE", &settings.people_table)
+            .env("MUSTER_CATALOG_TABLE", &settings.catalog_table)
+            .env("MUSTER_LEDGER_TABLE", &settings.ledger_table)
+            .env("MUSTER_QUEUE_URL_PREFIX", &settings.queue_url_prefix)
+            .env("MUSTER_SECRET_PREFIX", &settings.secret_prefix)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .kill_on_drop(true);
+        function
+    }
+
+    /// Has an event for the function, when it next asks.
+    pub fn invoke(&mut self, event: Value) {
+        // Nobody asks any more once this is gone.
+        let _ = self.events.send((id_of(self.invoked), event));
+        self.invoked += 1;
+    }
+
+    /// The function's next answer, and to which invocation it is one.
+    pub async fn answer(&mut self) -> Option<(String, Answer)> {
+        self.answers.recv().await
+    }
+}
+
+impl Drop for RuntimeApi {
+    fn drop(&mut self) {
+        self.server.abort();
+    }
 }
 
 /// Starts `binary` on an empty site of the emulator and invokes it with each event in turn.
@@ -49,62 +124,31 @@ struct Lambda {
 /// With a sentence, where it ends by itself or does not answer each in time and in order.
 pub async fn invoke(binary: &str, events: Vec<Value>) -> Result<Vec<Answer>, String> {
     let failed = |error: std::io::Error| format!("{binary}: {error}");
-    let listener = TcpListener::bind("127.0.0.1:0").await.map_err(failed)?;
-    let address = listener.local_addr().map_err(failed)?;
-    let (answers, mut answered) = mpsc::unbounded_channel();
-    let count = events.len();
-    let router = router(Arc::new(Lambda { events: Mutex::new(events.into()), answers }));
-    // Small answers would otherwise wait for the other side's delayed acknowledgement.
-    let listener = listener.tap_io(|stream| {
-        let _ = stream.set_nodelay(true);
-    });
-    let server = tokio::spawn(async move { axum::serve(listener, router).await });
+    let mut lambda = RuntimeApi::start().await.map_err(failed)?;
     let site = Emulator::get()?.site(&["jobs"]).await?;
-    let mut function = Command::new(binary)
-        .env("AWS_LAMBDA_RUNTIME_API", address.to_string())
-        .env("AWS_LAMBDA_FUNCTION_NAME", "muster-test")
-        .env("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST")
-        .env("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "128")
-        .env("AWS_LAMBDA_LOG_GROUP_NAME", "/aws/lambda/muster-test")
-        .env("AWS_LAMBDA_LOG_STREAM_NAME", "test")
-        .env("AWS_ENDPOINT_URL", site.endpoint.unwrap_or_default())
-        .env("AWS_REGION", site.region)
-        .env("AWS_ACCESS_KEY_ID", site.credentials.access_key_id)
-        .env("AWS_SECRET_ACCESS_KEY", site.credentials.secret_access_key)
-        .env("MUSTER_PEOPLE_TABLE", site.people_table)
-        .env("MUSTER_CATALOG_TABLE", site.catalog_table)
-        .env("MUSTER_LEDGER_TABLE", site.ledger_table)
-        .env("MUSTER_QUEUE_URL_PREFIX", site.queue_url_prefix)
-        .env("MUSTER_SECRET_PREFIX", site.secret_prefix)
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .kill_on_drop(true)
-        .spawn()
-        .map_err(failed)?;
+    let mut function = lambda.command(binary, &site).spawn().map_err(failed)?;
     let collect = async {
         let mut all = Vec::new();
-        while all.len() < count {
-            let Some((id, answer)) = answered.recv().await else { break };
-            if id != id_of(count - all.len() - 1) {
-                return Err(format!("{binary} answered {id} with {answer:?}"));
+        for (number, event) in (0..).zip(events) {
+            lambda.invoke(event);
+            match lambda.answer().await {
+                Some((id, answer)) if id == id_of(number) => all.push(answer),
+                other => return Err(format!("{binary} answered {other:?}")),
             }
-            all.push(answer);
         }
         Ok(all)
     };
-    let result = tokio::select! {
+    tokio::select! {
         collected = tokio::time::timeout(PATIENCE, collect) => {
             collected.unwrap_or_else(|_| Err(format!("{binary} did not answer in time")))
         }
         ended = function.wait() => Err(format!("{binary} ended by itself: {ended:?}")),
-    };
-    server.abort();
-    result
+    }
 }
 
-/// The invocation after which so many are left.
-fn id_of(left: usize) -> String {
-    format!("00000000-0000-4000-8000-{left:012}")
+/// The id of an invocation, the first of which is 0.
+fn id_of(number: u64) -> String {
+    format!("00000000-0000-4000-8000-{number:012}")
 }
 
 fn router(lambda: Arc<Lambda>) -> Router {
@@ -117,16 +161,12 @@ fn router(lambda: Arc<Lambda>) -> Router {
 }
 
 async fn next(State(lambda): State<Arc<Lambda>>) -> Response {
-    let (event, left) = {
-        let mut events = lambda.events.lock().unwrap_or_else(PoisonError::into_inner);
-        (events.pop_front(), events.len())
-    };
     // Lambda freezes a function until there is something to do.
-    let Some(event) = event else { return std::future::pending().await };
+    let Some((id, event)) = lambda.events.lock().await.recv().await else { return std::future::pending().await };
     #[expect(clippy::disallowed_methods, reason = "Lambda's own clock, outside of Muster")]
     let deadline = Timestamp::now().saturating_add(TIMEOUT).unwrap_or(Timestamp::MAX);
     let headers = [
-        ("Lambda-Runtime-Aws-Request-Id", id_of(left)),
+        ("Lambda-Runtime-Aws-Request-Id", id),
         ("Lambda-Runtime-Deadline-Ms", deadline.as_millisecond().to_string()),
         (
             "Lambda-Runtime-Invoked-Function-Arn",

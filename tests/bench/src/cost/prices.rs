@@ -35,7 +35,7 @@ impl Bill {
 
 impl Prices {
     pub(crate) fn read() -> Outcome<Self> {
-        Ok(serde_json::from_str(include_str!("../../../prices.json"))?)
+        Ok(serde_json::from_str(include_str!("../../prices.json"))?)
     }
 
     /// What `used` costs, for a million changes.
