@@ -6,3 +6,5 @@
 
 pub mod clock;
 pub mod heyloyalty;
+pub mod webhook;
+mod wire;

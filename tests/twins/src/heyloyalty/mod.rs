@@ -56,7 +56,8 @@ mod switches;
 mod upsert;
 mod values;
 mod webhooks;
-mod wire;
+
+use crate::wire;
 
 pub use counters::Counters;
 pub use faults::{Fault, FaultKind, FaultMatch, RetryAfter, SeededFaults};
