@@ -1,6 +1,9 @@
 //! What a destination's author writes: five verbs over plain data. The engine decides who is sent what
 //! and when, and what a failure means for the rest; a destination only speaks its vendor's language.
 
+pub(crate) mod said;
+pub(crate) mod strict;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use async_trait::async_trait;
@@ -11,8 +14,8 @@ use serde::{Deserialize, Serialize};
 use crate::http::Session;
 use crate::model::pending::RecordShape;
 use crate::model::{
-    AttributeId, AttributeLink, AttributeType, AudienceId, FieldName, Identifier, LinkState, PersonKey, Provider,
-    Reason, RecordId, Value,
+    AttributeId, AttributeLink, AttributeType, AudienceId, Earned, Earning, EffectId, FieldName, Identifier, LinkState,
+    PersonKey, Provider, Reason, RecordId, Value,
 };
 use crate::ports::{Rate, Secret};
 
@@ -35,6 +38,25 @@ pub trait Destination: Send + Sync {
         BTreeSet::new()
     }
 
+    /// `https://host` prefixes that may be called; nothing else ever is. The spec's unless the owner names the
+    /// host.
+    fn origins(&self, settings: &serde_json::Value) -> Vec<String> {
+        let _ = settings;
+        self.spec().origins.iter().map(|origin| (*origin).to_owned()).collect()
+    }
+
+    /// Most items of one call of `deliver` in [`Mode::Live`]. The spec's unless the owner may say less.
+    fn batch(&self, settings: &serde_json::Value) -> usize {
+        let _ = settings;
+        self.spec().batch
+    }
+
+    /// Which transitions must be told once, by [`Destination::perform`]. Only for settings that were found valid.
+    fn earns(&self, settings: &serde_json::Value) -> Earning {
+        let _ = settings;
+        Earning::default()
+    }
+
     /// Reads credentials strictly.
     ///
     /// # Errors
@@ -51,7 +73,7 @@ pub trait Destination: Send + Sync {
     /// at activation, after every edit, and from time to time.
     async fn prepare(&self, context: &Context<'_>, links: &Links) -> Result<Preparation, Failure>;
 
-    /// Sends a batch of at most [`Spec::batch`] (or [`Bulk::batch`]) items. An item without a verdict is
+    /// Sends a batch of at most [`Destination::batch`] (or [`Bulk::batch`]) items. An item without a verdict is
     /// taken as open. An `Err` speaks of every item of the batch.
     async fn deliver(&self, context: &Context<'_>, lane: Mode, items: &[Item]) -> Result<Verdicts, Failure>;
 
@@ -59,6 +81,20 @@ pub trait Destination: Send + Sync {
     fn bulk_lands_within(&self, settings: &serde_json::Value) -> SignedDuration {
         let _ = settings;
         SignedDuration::ZERO
+    }
+
+    /// Makes a batch of at most [`Spec::effects`] effects happen. An effect without an answer is taken as open. An
+    /// `Err` speaks of every effect of the batch; `Rejected` of more than one means that none was applied.
+    async fn perform(&self, context: &Context<'_>, effects: &[Task]) -> Result<Performances, Failure> {
+        let _ = (context, effects);
+        Err(Failure::Misconfigured { reason: Reason::new("this destination has no effects") })
+    }
+
+    /// Asks whether an effect happened of which nobody knows. It was sent so long ago that it cannot be applied
+    /// any more. `Absent` therefore lets it be sent again.
+    async fn ask(&self, context: &Context<'_>, effect: &Task) -> Result<Testimony, Failure> {
+        let _ = (context, effect);
+        Ok(Testimony::Untellable { reason: Reason::new("the destination cannot say whether it happened") })
     }
 
     /// Looks whether items that landed some time ago are there. Only for vendors that apply later.
@@ -102,6 +138,8 @@ pub struct Spec {
     pub batch: usize,
     /// The bulk mode, where there is one.
     pub bulk: Option<Bulk>,
+    /// Most effects of one call of `perform`; 0 where there are none.
+    pub effects: usize,
     /// Schema of the settings; its descriptions are the help that a person reads.
     pub settings: Schema,
     /// Schema of the credentials.
@@ -194,6 +232,62 @@ pub struct Item {
     pub action: Action,
     /// What the destination left for the record at its last delivery under the same key.
     pub memo: Option<serde_json::Value>,
+}
+
+/// An effect to be made to happen, or to be asked for.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Task {
+    /// Whose it is and which; the answer comes back by it.
+    pub id: TaskId,
+    /// By which value the destination knows the person.
+    pub key: Identifier,
+    /// The same for every try of this effect and for no other one: 32 hexadecimal digits.
+    pub reference: String,
+    /// What earned it.
+    pub earned: Earned,
+}
+
+/// Names an effect within a batch.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct TaskId {
+    /// The person.
+    pub person: PersonKey,
+    /// The effect.
+    pub effect: EffectId,
+}
+
+/// Answers by effect.
+pub type Performances = BTreeMap<TaskId, Performance>;
+
+/// What became of one effect.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Performance {
+    /// It happened.
+    Done {
+        /// What the vendor said, redacted.
+        said: String,
+    },
+    /// It failed.
+    Failed(Failure),
+}
+
+/// What the vendor says of an effect.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Testimony {
+    /// It happened.
+    Present {
+        /// What the vendor said, redacted.
+        said: String,
+    },
+    /// It did not.
+    Absent,
+    /// The vendor knows a repeat by its reference, so that it may be sent again without asking.
+    Repeatable,
+    /// Nobody can tell: a person has to.
+    Untellable {
+        /// Why.
+        reason: Reason,
+    },
 }
 
 /// Names an item.

@@ -2,11 +2,13 @@
 //! end before the run does, and errors that never carry a URL, a body or a header.
 
 use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
+use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::header::{HeaderMap, HeaderValue};
 use reqwest::{Method, Request, RequestBuilder, StatusCode};
 use tokio::sync::Mutex;
@@ -102,6 +104,50 @@ fn name(error: &reqwest::Error) -> Broken {
     }
 }
 
+/// Looks names up, and knows no address that is not public: an owner's host may be named after anything.
+struct PublicNames;
+
+impl Resolve for PublicNames {
+    fn resolve(&self, name: Name) -> Resolving {
+        Box::pin(async move {
+            let found = tokio::net::lookup_host((name.as_str(), 0)).await?;
+            let public: Vec<SocketAddr> = found.filter(|address| is_public(address.ip())).collect();
+            if public.is_empty() {
+                Err("the host has no public address".into())
+            } else {
+                Ok(Box::new(public.into_iter()) as Addrs)
+            }
+        })
+    }
+}
+
+/// Whether an address is one of the internet's, and none of this machine, its network or its cloud.
+pub fn is_public(address: IpAddr) -> bool {
+    match address {
+        IpAddr::V4(address) => {
+            let [a, b, c, _] = address.octets();
+            let shared = a == 100 && (64..128).contains(&b);
+            let reserved = a == 0 || a >= 240 || (a, b, c) == (192, 0, 0) || (a == 198 && (b == 18 || b == 19));
+            !(address.is_private()
+                || address.is_loopback()
+                || address.is_link_local()
+                || address.is_multicast()
+                || address.is_documentation()
+                || shared
+                || reserved)
+        }
+        IpAddr::V6(address) => match (address.to_ipv4_mapped(), address.segments()) {
+            (Some(mapped), _) => is_public(mapped.into()),
+            // The addresses of the other kind, as translators write them.
+            (None, [0x64, 0xff9b, 0, 0, 0, 0, high, low]) => {
+                is_public(Ipv4Addr::from((u32::from(high) << 16) | u32::from(low)).into())
+            }
+            // Only what begins with 001 is given out to anybody.
+            (None, [first, second, ..]) => first & 0xe000 == 0x2000 && (first, second) != (0x2001, 0xdb8),
+        },
+    }
+}
+
 /// The HTTP client of the program.
 #[derive(Clone)]
 pub struct Http {
@@ -123,6 +169,7 @@ impl Http {
             .connect_timeout(times.connect)
             .timeout(times.request)
             .redirect(reqwest::redirect::Policy::none())
+            .dns_resolver(Arc::new(PublicNames))
             .user_agent(concat!("muster/", env!("CARGO_PKG_VERSION")))
             .build()
             .map_err(|error| format!("HTTP client: {error}"))?;
@@ -155,7 +202,7 @@ pub struct Account {
     /// How fast they come back.
     pub rate: Rate,
     /// What may be called.
-    pub origins: &'static [&'static str],
+    pub origins: Vec<String>,
     /// Where the tokens are.
     pub ledger: Arc<dyn Ledger>,
     /// The time.
@@ -230,6 +277,17 @@ impl Session {
         requests
     }
 
+    /// Makes sure that the next request has a token and the time to be sent.
+    ///
+    /// # Errors
+    /// `PutOff` where it has not.
+    pub async fn reserve(&self) -> Result<(), Failure> {
+        self.check_time()?;
+        self.take_token().await?;
+        self.tokens.lock().await.left += 1;
+        Ok(())
+    }
+
     /// Sends one request, made by `build` from a builder for `origin` + `path`. Takes a token first.
     ///
     /// # Errors
@@ -242,7 +300,7 @@ impl Session {
         path: &str,
         build: impl FnOnce(RequestBuilder) -> RequestBuilder + Send,
     ) -> Result<Answer, Failure> {
-        if !self.account.origins.contains(&origin) {
+        if !self.account.origins.iter().any(|allowed| allowed == origin) {
             return Err(Failure::Misconfigured { reason: Reason::new("the host is not among the destination's own") });
         }
         self.check_time()?;
@@ -367,6 +425,36 @@ fn read_http_date(text: &str) -> Option<Timestamp> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_addresses_of_the_internet_are_public() {
+        for address in ["8.8.8.8", "100.128.0.1", "172.32.0.1", "2a00:1450:4001:829::200e", "64:ff9b::808:808"] {
+            assert!(is_public(address.parse().unwrap()), "{address}");
+        }
+        for address in [
+            "127.0.0.1",
+            "10.1.2.3",
+            "172.16.0.1",
+            "192.168.1.1",
+            "169.254.169.254",
+            "100.64.0.1",
+            "0.0.0.0",
+            "224.0.0.1",
+            "255.255.255.255",
+            "198.18.0.1",
+            "192.0.0.8",
+            "::1",
+            "::",
+            "fe80::1",
+            "fd00:ec2::254",
+            "ff02::1",
+            "::ffff:10.0.0.1",
+            "64:ff9b::a9fe:a9fe",
+            "2001:db8::1",
+        ] {
+            assert!(!is_public(address.parse().unwrap()), "{address}");
+        }
+    }
 
     #[test]
     fn retry_after_is_read_as_seconds_and_as_a_date_and_capped() {

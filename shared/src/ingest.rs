@@ -221,6 +221,7 @@ fn survivor(fact: &Fact) -> Option<PersonKey> {
         | Fact::Attribute { .. }
         | Fact::Sighted { .. }
         | Fact::Profile
+        | Fact::Suppression(_)
         | Fact::Erased => None,
     }
 }

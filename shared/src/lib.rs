@@ -20,4 +20,5 @@ pub mod metrics;
 pub mod model;
 pub mod ports;
 pub mod sources;
+mod standard_webhooks;
 pub mod steps;

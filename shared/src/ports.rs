@@ -1,4 +1,4 @@
-//! What Muster needs from the world: seven traits, implemented on SQLite (`embedded`) and, on AWS, on
+//! What Muster needs from the world: eight traits, implemented on SQLite (`embedded`) and, on AWS, on
 //! DynamoDB, SQS, Secrets Manager and SES. One suite of promises runs on every implementation.
 
 use std::collections::BTreeMap;
@@ -10,8 +10,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::metrics::Meter;
 use crate::model::{
-    ActivationId, AuthorizationId, Flight, FlightId, Job, JobId, KeyHash, Person, PersonKey, QueueName, RecordId,
-    SourceId, Standing, Version,
+    ActivationId, AuthorizationId, Effect, EffectId, Flight, FlightId, Job, JobId, KeyHash, Person, PersonKey,
+    QueueName, RecordId, SourceId, Standing, Version,
 };
 
 /// Our own failure: table, queue or vault. The caller gives up its run; the queue brings the message back.
@@ -47,6 +47,8 @@ pub struct Ports {
     pub catalog: Arc<dyn Catalog>,
     /// Flights, jobs, claims, budgets.
     pub ledger: Arc<dyn Ledger>,
+    /// What must happen once.
+    pub effects: Arc<dyn Effects>,
     /// Messages.
     pub queue: Arc<dyn Queue>,
     /// Secrets.
@@ -341,6 +343,44 @@ pub trait Ledger: Send + Sync {
     async fn set_mark(&self, name: &str, at: Timestamp) -> PortResult<()>;
     /// Reads it.
     async fn mark(&self, name: &str) -> PortResult<Option<Timestamp>>;
+}
+
+/// A page of effects.
+#[derive(Debug, Clone, PartialEq)]
+pub struct EffectPage {
+    /// The effects. There may be none although more follow.
+    pub effects: Vec<Effect>,
+    /// Where to go on; `None` at the end.
+    pub next: Option<(PersonKey, EffectId)>,
+}
+
+/// The ledger of effects: what must happen once.
+#[async_trait]
+pub trait Effects: Send + Sync {
+    /// The rows of these effects, strongly consistent, in any order. One that was to be kept until a time before
+    /// `now` counts as absent.
+    async fn read(
+        &self,
+        activation: &ActivationId,
+        effects: &[(PersonKey, EffectId)],
+        now: Timestamp,
+    ) -> PortResult<Vec<Effect>>;
+
+    /// Every effect of a person at an activation that is still kept, in the order of their ids.
+    async fn of_person(&self, activation: &ActivationId, person: PersonKey, now: Timestamp) -> PortResult<Vec<Effect>>;
+
+    /// Writes a row on condition that its revision is still `read_revision` (0: it must be absent). Answers
+    /// whether it was written.
+    async fn put(&self, effect: &Effect, read_revision: u64, now: Timestamp) -> PortResult<bool>;
+
+    /// About `limit` of an activation's effects that are ambiguous or parked, in the order of person and id, from
+    /// behind `after`.
+    async fn listed(
+        &self,
+        activation: &ActivationId,
+        after: Option<&(PersonKey, EffectId)>,
+        limit: usize,
+    ) -> PortResult<EffectPage>;
 }
 
 /// A message to be sent.

@@ -41,6 +41,14 @@ pub enum Step {
     DoubtRaised,
     /// The flight is cleared or narrowed, the message not yet acknowledged.
     FlightCleared,
+    /// Effects are noted as sent, and nothing has left yet.
+    EffectsNoted,
+    /// The vendor answered for effects, nothing is stored of it.
+    EffectsSent,
+    /// What became of effects is stored, they are still in their outboxes.
+    EffectsSettled,
+    /// Effects at an end are out of their outboxes.
+    OutboxesCleared,
     /// The sweep raised the doubts of an overdue flight.
     SweepDoubted,
     /// The sweep nudged its people.
@@ -59,7 +67,7 @@ pub enum Step {
 
 impl Step {
     /// Every step, in the order of the protocol.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 21] = [
         Self::RowsMerged,
         Self::RowsWritten,
         Self::PeopleNudged,
@@ -70,6 +78,10 @@ impl Step {
         Self::Settled,
         Self::DoubtRaised,
         Self::FlightCleared,
+        Self::EffectsNoted,
+        Self::EffectsSent,
+        Self::EffectsSettled,
+        Self::OutboxesCleared,
         Self::SweepDoubted,
         Self::SweepNudged,
         Self::SweepCleared,
@@ -91,6 +103,10 @@ impl Step {
             Self::Settled => "settled",
             Self::DoubtRaised => "doubt-raised",
             Self::FlightCleared => "flight-cleared",
+            Self::EffectsNoted => "effects-noted",
+            Self::EffectsSent => "effects-sent",
+            Self::EffectsSettled => "effects-settled",
+            Self::OutboxesCleared => "outboxes-cleared",
             Self::SweepDoubted => "sweep-doubted",
             Self::SweepNudged => "sweep-nudged",
             Self::SweepCleared => "sweep-cleared",

@@ -4,6 +4,7 @@
 mod aws;
 mod contract;
 mod deploy;
+mod effects;
 mod embedded;
 mod heyloyalty;
 mod measures;

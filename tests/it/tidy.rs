@@ -16,6 +16,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("metrics", &["model"]),
     ("ports", &["model", "metrics"]),
     ("installation", &["model", "ports"]),
+    ("standard_webhooks", &[]),
     ("clock", &["ports"]),
     ("bucket", &["ports"]),
     ("embedded", &["model", "ports", "clock", "bucket", "metrics"]),
@@ -26,8 +27,8 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("http", &["model", "ports", "destination", "metrics"]),
     ("destination", &["model", "ports", "http", "mapping", "files"]),
     // Of the ports plain data only: see `PORTS_FOR_DESTINATIONS`.
-    ("destinations", &["model", "mapping", "destination", "http", "files", "ports"]),
-    ("sources", &["model"]),
+    ("destinations", &["model", "mapping", "destination", "http", "files", "ports", "standard_webhooks"]),
+    ("sources", &["model", "standard_webhooks"]),
     ("catalog", &["model", "ports", "destination"]),
     ("ingest", &["model", "ports", "catalog", "sources", "steps", "metrics"]),
     // Of the destinations the registry only: see the test.

@@ -16,6 +16,7 @@ use muster_local::runner::Runner;
 use muster_local::system::{System, Wiring};
 use muster_twins::clock::TwinClock;
 use muster_twins::heyloyalty::{Counters, HeyloyaltyTwin, MemberView, Options, SeedList, SeedMember};
+use muster_twins::webhook::WebhookTwin;
 use serde_json::{Value, json};
 use tower::ServiceExt;
 
@@ -24,12 +25,17 @@ pub const LIST: u64 = 4711;
 /// The secret of the source `shop`, in the header `x-secret`.
 pub const SECRET: &str = "the-sources-own-secret";
 
+/// The secret of the receiver of webhooks.
+pub const RECEIVER_SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
+
 /// An installation with its twin.
 pub struct World {
     /// The clock of everything.
     pub clock: Arc<JumpClock>,
     /// The platform.
     pub twin: HeyloyaltyTwin,
+    /// A receiver of webhooks at `https://receiver.example`.
+    pub receiver: WebhookTwin,
     /// Muster.
     pub system: Arc<System>,
     /// Calls the handlers.
@@ -89,8 +95,19 @@ impl World {
             Some(watch) => watched(twin.api_url(), watch).await,
             None => twin.api_url(),
         };
+        let receiver_time = Arc::clone(&clock);
+        let receiver = WebhookTwin::start(muster_twins::webhook::Options {
+            clock: TwinClock::given(Arc::new(move || receiver_time.now())),
+            secrets: vec![RECEIVER_SECRET.parse().expect("a secret")],
+            ..muster_twins::webhook::Options::default()
+        });
+        let receiver = receiver.await.expect("the receiver starts");
+        let rewrites = BTreeMap::from([
+            ("https://api.heyloyalty.com".to_owned(), platform),
+            ("https://receiver.example".to_owned(), receiver.api_url().expect("it listens")),
+        ]);
         let wiring = Wiring {
-            rewrites: BTreeMap::from([("https://api.heyloyalty.com".to_owned(), platform)]),
+            rewrites,
             meter: setup.meter.unwrap_or_else(|| Arc::new(Unmeasured)),
             http: HttpTimes { request: setup.patience, ..HttpTimes::default() },
             dice: Dice::seeded(7),
@@ -98,7 +115,7 @@ impl World {
         };
         let system = Arc::new(System::open(wiring).await.expect("the system opens"));
         let runner = Runner::new(Arc::clone(&system)).await.expect("the runner starts");
-        let mut world = Self { clock, twin, system, runner, accepted: 0 };
+        let mut world = Self { clock, twin, receiver, system, runner, accepted: 0 };
         world
             .post(
                 "/v1/sources",
@@ -165,6 +182,27 @@ impl World {
             json!({"id": "act", "name": "Shop to news", "source": "shop", "destination": "heyloyalty",
                    "authorization": "auth", "settings": settings, "audiences": audiences,
                    "attributes": attributes, "notify": "owner@example.com"}),
+        )
+        .await;
+    }
+
+    /// Makes the activation `act` to the receiver of webhooks, with these settings besides the address.
+    pub async fn link_receiver(&mut self, settings: Value, audiences: &[&str], attributes: &[(&str, &str)]) {
+        let secret = json!({"secret": RECEIVER_SECRET});
+        let authorization = json!({"id": "receiver", "provider": "webhook", "label": "Receiver", "secret": secret,
+                                   "requests_per_second": 1_000.0});
+        self.post("/v1/authorizations", authorization).await;
+        let mut all = json!({"url": "https://receiver.example/muster"});
+        if let (Some(all), Some(settings)) = (all.as_object_mut(), settings.as_object()) {
+            all.extend(settings.clone());
+        }
+        let attributes: Vec<Value> =
+            attributes.iter().map(|(attribute, kind)| json!({"attribute": attribute, "type": kind})).collect();
+        self.post(
+            "/v1/activations",
+            json!({"id": "act", "name": "Shop to receiver", "source": "shop", "destination": "webhook",
+                   "authorization": "receiver", "settings": all, "audiences": audiences, "attributes": attributes,
+                   "notify": "owner@example.com"}),
         )
         .await;
     }

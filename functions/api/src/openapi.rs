@@ -5,9 +5,9 @@
 use std::sync::LazyLock;
 
 use muster::control::{
-    AccountingView, ActivationChange, ActivationView, AttributeView, AudienceView, AuthorizationChange, KeptRecord,
-    NewActivation, NewAudience, NewAuthorization, NewSource, Page, PersonEvidence, PersonQuery, SignalLogin,
-    SourceEdit,
+    AccountingView, ActivationChange, ActivationView, AttributeView, AudienceView, AuthorizationChange, EffectView,
+    EffectWord, KeptRecord, NewActivation, NewAudience, NewAuthorization, NewSource, Page, PersonEvidence, PersonQuery,
+    SignalLogin, SourceEdit,
 };
 use muster::destination::{Checked, Discovered};
 use muster::model::{Authorization, Job, Source};
@@ -73,6 +73,8 @@ fn schemas() -> Value {
         AuthorizationChange,
         Checked,
         Discovered,
+        EffectView,
+        EffectWord,
         Job,
         NewActivation,
         NewAudience,
@@ -86,6 +88,7 @@ fn schemas() -> Value {
         Page<AudienceView>,
         Page<Authorization>,
         Page<DestinationView>,
+        Page<EffectView>,
         Page<Job>,
         Page<KeptRecord>,
         Page<Source>,

@@ -7,6 +7,7 @@
 
 mod catalog;
 mod claims;
+mod effects;
 mod failure;
 mod function;
 mod ledger;
@@ -36,6 +37,7 @@ pub use settings::{Credentials as RoleCredentials, Settings, SettingsError};
 use crate::metrics::Unmeasured;
 use crate::ports::{Clock, Document, Kind, PortResult, Ports};
 use catalog::CatalogTable;
+use effects::EffectsTable;
 use ledger::LedgerTable;
 use mailer::SesMailer;
 use people::PeopleTable;
@@ -60,6 +62,7 @@ pub struct AwsPorts {
     people: Arc<PeopleTable>,
     catalog: Arc<CatalogTable>,
     ledger: Arc<LedgerTable>,
+    effects: Arc<EffectsTable>,
     queue: Arc<Queues>,
     vault: Arc<SecretsVault>,
     mailer: Arc<SesMailer>,
@@ -83,6 +86,7 @@ impl AwsPorts {
             people: Arc::new(PeopleTable { table: table(&settings.people_table, people::STORE) }),
             catalog: Arc::new(CatalogTable { table: table(&settings.catalog_table, catalog::STORE) }),
             ledger: Arc::new(LedgerTable { table: ledger.clone() }),
+            effects: Arc::new(EffectsTable { table: ledger.clone() }),
             queue: Arc::new(Queues {
                 client: aws_sdk_sqs::Client::new(&config),
                 url_prefix: settings.queue_url_prefix.clone(),
@@ -105,6 +109,7 @@ impl AwsPorts {
             people: self.people.clone(),
             catalog: self.catalog.clone(),
             ledger: self.ledger.clone(),
+            effects: self.effects.clone(),
             queue: self.queue.clone(),
             vault: self.vault.clone(),
             mailer: self.mailer.clone(),

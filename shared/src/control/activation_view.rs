@@ -77,6 +77,7 @@ impl From<Activation> for ActivationView {
             settings,
             person_identifier,
             triggers,
+            earning: _,
             notify,
             retry_window_hours,
             status,

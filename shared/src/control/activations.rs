@@ -12,7 +12,7 @@ use super::{Control, ControlError, ControlResult, MAX_NAME, Page, Part, check_de
 use crate::model::activation::DEFAULT_RETRY_WINDOW_HOURS;
 use crate::model::{
     Activation, ActivationId, ActivationStatus, AttributeId, AttributeLink, AudienceId, AudienceLink, AuthorizationId,
-    FieldName, Identifier, IdentifierType, Job, JobKind, LinkState, Path, Provider, SourceId,
+    Earning, FieldName, Identifier, IdentifierType, Job, JobKind, LinkState, Path, Provider, SourceId,
 };
 use crate::ports::PortResult;
 
@@ -205,7 +205,7 @@ impl Control {
             return Err(ControlError::invalid("source", "there is no such source"));
         }
         self.check_settings(&activation.destination, &activation.settings)?;
-        self.watch_read_fields(&mut activation);
+        self.take_over_settings(&mut activation);
         match self.authorization(&activation.authorization).await {
             Ok(authorization) if authorization.provider == activation.destination => {}
             Ok(authorization) => {
@@ -233,10 +233,12 @@ impl Control {
         destination.check_settings(settings).map_err(|reason| ControlError::invalid("settings", reason))
     }
 
-    /// What the destination reads of a person besides what is linked makes a record pending too.
-    fn watch_read_fields(&self, activation: &mut Activation) {
+    /// What follows from the settings: what the destination reads of a person besides what is linked makes a
+    /// record pending too, and some transitions earn an effect.
+    fn take_over_settings(&self, activation: &mut Activation) {
         if let Some(destination) = self.destination(&activation.destination) {
             activation.triggers.extend(destination.reads_fields(&activation.settings));
+            activation.earning = destination.earns(&activation.settings);
         }
     }
 
@@ -261,7 +263,7 @@ impl Control {
                 }
                 let before = activation.clone();
                 let consequence = changes::apply(activation, change);
-                self.watch_read_fields(activation);
+                self.take_over_settings(activation);
                 Ok((before != *activation).then_some(consequence))
             })
             .await?;
@@ -433,6 +435,7 @@ fn draft(new: NewActivation, now: Timestamp) -> ControlResult<Activation> {
         settings,
         person_identifier,
         triggers,
+        earning: Earning::default(),
         notify,
         retry_window_hours: retry_window_hours.unwrap_or(DEFAULT_RETRY_WINDOW_HOURS),
         status: ActivationStatus::Draft,

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::effects::EffectView;
 use super::{Control, ControlError, ControlResult, MAX_PART, Page, Part, page};
 use crate::model::accounting::Accounting;
 use crate::model::pending::{Due, RecordShape, due, records};
@@ -59,6 +60,8 @@ pub struct PersonEvidence {
     pub changed_at: Timestamp,
     /// Whether it was erased or merged away.
     pub presence: Presence,
+    /// Whether it must not be targeted, whatever audiences say.
+    pub suppressed: bool,
     /// Audiences at the source.
     pub memberships: BTreeMap<AudienceId, MembershipView>,
     /// Where it stands at each activation.
@@ -104,6 +107,8 @@ pub struct StandingView {
     pub accepted: u64,
     /// By record: `person`, or `audience:…`.
     pub records: BTreeMap<String, RecordView>,
+    /// What had to happen once.
+    pub effects: Vec<EffectView>,
 }
 
 /// One record.
@@ -249,7 +254,7 @@ fn view_standing(person: &Person, standing: &Standing, known: Option<(&Activatio
         let due = known.map_or(DueView::Gone, |(activation, _)| view_due(due(person, standing, activation, &id)));
         (id.to_string(), RecordView { due, receipt: standing.receipt(&id).map(ReceiptView::from) })
     };
-    StandingView { accepted: 0, records: ids.into_iter().map(view).collect() }
+    StandingView { accepted: 0, records: ids.into_iter().map(view).collect(), effects: Vec::new() }
 }
 
 impl Kept {
@@ -303,8 +308,14 @@ impl Control {
             let accepted = person.accepted.get(id).copied().unwrap_or(0);
             (id.clone(), StandingView { accepted, ..view_standing(&person, &standing, known) })
         };
-        let activations = ids.into_iter().map(view).collect();
-        Ok(view_person(&person, activations))
+        let mut views: BTreeMap<ActivationId, StandingView> = ids.into_iter().map(view).collect();
+        for activation in activations.iter().filter(|activation| !activation.earning.on.is_empty()) {
+            let effects = self.ports.effects.of_person(&activation.id, key, self.now()).await?;
+            if let Some(view) = views.get_mut(&activation.id) {
+                view.effects = effects.into_iter().map(EffectView::from).collect();
+            }
+        }
+        Ok(view_person(&person, views))
     }
 
     /// Filtered, rejected or parked records, in the store's own order of people. A part may be short, or empty,
@@ -403,6 +414,7 @@ fn view_person(person: &Person, activations: BTreeMap<ActivationId, StandingView
         version: person.version,
         changed_at: person.changed_at,
         presence,
+        suppressed: person.is_suppressed(),
         memberships: memberships.collect(),
         activations,
     }

@@ -25,7 +25,8 @@ impl Control {
     pub async fn check_activation(&self, id: &ActivationId) -> ControlResult<Checked> {
         let activation = self.activation(id).await?;
         let destination = self.known_destination(&activation.destination)?;
-        let (session, credentials) = self.session(&activation.authorization, destination).await?;
+        let origins = destination.origins(&activation.settings);
+        let (session, credentials) = self.session(&activation.authorization, destination, origins).await?;
         let links = catalog::links(self.ports.catalog.as_ref(), &activation).await?;
         let notes = activation.prepared.map(|prepared| prepared.notes).unwrap_or_default();
         let context = Context {
@@ -48,7 +49,8 @@ impl Control {
     pub async fn discover(&self, id: &AuthorizationId) -> ControlResult<Discovered> {
         let authorization = self.authorization(id).await?;
         let destination = self.known_destination(&authorization.provider)?;
-        let (session, credentials) = self.session(id, destination).await?;
+        let origins = destination.spec().origins.iter().map(|origin| (*origin).to_owned()).collect();
+        let (session, credentials) = self.session(id, destination, origins).await?;
         let discovered = destination.discover(&session, &credentials).await;
         session.end().await;
         Ok(discovered?)
@@ -64,6 +66,7 @@ impl Control {
         &self,
         id: &AuthorizationId,
         destination: &'static dyn Destination,
+        origins: Vec<String>,
     ) -> ControlResult<(Session, Secret)> {
         let authorization = self.authorization(id).await?;
         let secret = self.ports.vault.get(&authorizations::vault_name(id)).await?;
@@ -73,7 +76,7 @@ impl Control {
         let account = Account {
             rate: rate(&authorization, destination.spec().rate),
             authorization: authorization.id,
-            origins: destination.spec().origins,
+            origins,
             ledger: self.ports.ledger.clone(),
             meter: self.ports.meter.clone(),
             trace: None,

@@ -100,12 +100,12 @@ fn missing<'r>(still: Vec<&'r Row>, landed: &BTreeMap<ItemId, Landed>) -> Vec<&'
 fn items(row: &Row, activation: &Activation, shape: crate::model::pending::RecordShape) -> Vec<Item> {
     records(&row.person, &row.standing, activation, shape)
         .into_iter()
-        .filter_map(|record| match plan(&row.person, activation, &record).arrival {
+        .filter_map(|record| match plan(&row.person, &row.standing, activation, &record).arrival {
             Arrival::Show { key, shown } => {
                 let id = ItemId { person: row.person.key, record, step: 0 };
                 Some(Item { id, key, action: Action::Show(shown), memo: None })
             }
-            Arrival::NoKey | Arrival::Nobody => None,
+            Arrival::NoKey | Arrival::Nobody | Arrival::Withheld => None,
         })
         .collect()
 }

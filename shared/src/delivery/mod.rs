@@ -5,6 +5,7 @@
 //! (`run.rs`). What stays open is put in doubt by the sweep; whoever is pending without a message is
 //! found by a walk.
 
+mod effects;
 mod failing;
 mod landing;
 mod plan;
@@ -186,7 +187,7 @@ impl Engine {
         let account = Account {
             authorization: activation.authorization.clone(),
             rate: Rate::within(rate),
-            origins: spec.origins,
+            origins: destination.origins(&activation.settings),
             ledger: Arc::clone(&self.ports.ledger),
             clock: Arc::clone(&self.ports.clock),
             meter: Arc::clone(&self.ports.meter),

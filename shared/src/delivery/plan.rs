@@ -4,7 +4,9 @@
 use std::collections::BTreeMap;
 
 use crate::destination::{Shown, Shows};
-use crate::model::{Activation, GoneReason, Identifier, Membership, Path, Person, PersonKey, RecordId};
+use crate::model::{
+    Activation, GoneReason, Identifier, Membership, Outcome, Path, Person, PersonKey, RecordId, Standing,
+};
 
 /// The plan for one record.
 #[derive(Debug, Clone, PartialEq)]
@@ -51,19 +53,36 @@ pub enum Arrival {
     NoKey,
     /// There is nobody to show.
     Nobody,
+    /// The person must not be targeted: the current key is among the departures where it was ever spoken of.
+    Withheld,
 }
 
+/// Why somebody who must not be targeted is not sent.
+pub(super) const SUPPRESSED: &str = "suppressed at the source";
+
 /// Plans one record.
-pub fn plan(person: &Person, activation: &Activation, record: &RecordId) -> Plan {
+pub fn plan(person: &Person, standing: &Standing, activation: &Activation, record: &RecordId) -> Plan {
     let path = &activation.person_identifier;
-    let arrival = arrival(person, activation, record);
+    let mut arrival = arrival(person, activation, record);
     let current = match &arrival {
-        Arrival::Show { key, .. } => Some(key),
-        Arrival::NoKey | Arrival::Nobody => None,
+        Arrival::Show { key, .. } => Some(key.clone()),
+        Arrival::NoKey | Arrival::Nobody | Arrival::Withheld => None,
     };
     let mut departures = departures(person, path);
-    departures.retain(|departure| Some(&departure.key) != current);
+    departures.retain(|departure| Some(&departure.key) != current.as_ref());
+    if person.is_suppressed() && matches!(arrival, Arrival::Show { .. } | Arrival::NoKey) {
+        let key = current.filter(|_| was_spoken_of(standing, record));
+        departures.extend(key.map(|key| Departure { key, how: Farewell::Leave }));
+        arrival = Arrival::Withheld;
+    }
     Plan { person: person.key, record: record.clone(), departures, arrival }
+}
+
+/// Whether the vendor may hold anything of the record that was not taken back when the person was suppressed.
+fn was_spoken_of(standing: &Standing, record: &RecordId) -> bool {
+    let Some(receipt) = standing.receipt(record) else { return standing.doubt_of(record) > 0 };
+    let withdrawn = matches!(&receipt.outcome, Outcome::Filtered { reason, .. } if reason.as_str() == SUPPRESSED);
+    !withdrawn || receipt.doubt < standing.doubt_of(record)
 }
 
 fn departures(person: &Person, path: &Path) -> Vec<Departure> {

@@ -7,7 +7,7 @@ use tracing::Instrument;
 
 use super::plan::{Arrival, Farewell, Plan, plan};
 use super::settle::{self, Conclusion, Keys, OpenPeople};
-use super::{Engine, LIVE_NUDGE, Subject, plain_nudge, retry, send};
+use super::{Engine, LIVE_NUDGE, Subject, effects, plain_nudge, retry, send};
 use crate::destination::{Action, Applied, Failure, Item, ItemId, Mode, Verdicts};
 use crate::metrics::Metric;
 use crate::model::pending::{Due, due, records};
@@ -48,9 +48,9 @@ impl Engine {
     }
 }
 
-struct Run<'a> {
-    engine: &'a Engine,
-    subject: &'a Subject<'a>,
+pub(super) struct Run<'a> {
+    pub(super) engine: &'a Engine,
+    pub(super) subject: &'a Subject<'a>,
     nudge: Nudge,
     flight: Flight,
     /// What this run sent: sent again where its row moved, pending or not.
@@ -59,8 +59,10 @@ struct Run<'a> {
     unsettled: BTreeSet<(PersonKey, RecordId)>,
     /// Whose outcome is open: the flight stands for them.
     open: OpenPeople,
-    put_off: BTreeMap<Timestamp, BTreeSet<PersonKey>>,
-    stop: Option<Failure>,
+    pub(super) put_off: BTreeMap<Timestamp, BTreeSet<PersonKey>>,
+    pub(super) stop: Option<Failure>,
+    /// Effects found in the outboxes at the first look.
+    waiting: Option<Vec<effects::Waiting>>,
 }
 
 /// One record on its way through a round.
@@ -94,7 +96,7 @@ impl Work<'_> {
                 let memo = self.memo(subject);
                 Some(Item { id, key: key.clone(), action: Action::Show(shown.clone()), memo })
             }
-            Arrival::NoKey | Arrival::Nobody => None,
+            Arrival::NoKey | Arrival::Nobody | Arrival::Withheld => None,
         }
     }
 
@@ -132,6 +134,7 @@ impl<'a> Run<'a> {
             open: OpenPeople::new(),
             put_off: BTreeMap::new(),
             stop: None,
+            waiting: None,
         }
     }
 
@@ -145,6 +148,10 @@ impl<'a> Run<'a> {
                 break;
             }
         }
+        if self.stop.is_none() {
+            let waiting = self.waiting.take().unwrap_or_default();
+            self.perform(waiting).await?;
+        }
         self.finish(ask).await
     }
 
@@ -154,6 +161,8 @@ impl<'a> Run<'a> {
         let mut rows = engine.ports.people.read(ask, Some(&self.subject.activation.id)).await?;
         rows.sort_unstable_by_key(|row| row.person.key);
         engine.steps.reached(Step::RowsRead);
+        let activation = self.subject.activation;
+        self.waiting.get_or_insert_with(|| rows.iter().flat_map(|row| effects::waiting(row, activation)).collect());
         let mut work = self.plan_all(&rows);
         if work.is_empty() {
             return Ok(Vec::new());
@@ -181,7 +190,7 @@ impl<'a> Run<'a> {
                 if !wanted && !self.tried.contains(&(row.person.key, record.clone())) {
                     continue;
                 }
-                let plan = plan(&row.person, activation, &record);
+                let plan = plan(&row.person, &row.standing, activation, &record);
                 let keys = self.keys(&plan);
                 work.push(Work { row, plan, keys, departing: Vec::new(), held: false });
             }

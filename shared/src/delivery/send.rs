@@ -15,7 +15,7 @@ pub(super) async fn send(subject: &Subject<'_>, context: &Context<'_>, mode: Mod
     let spec = subject.destination.spec();
     let most = match (mode, spec.bulk) {
         (Mode::Bulk, Some(bulk)) => bulk.batch,
-        (Mode::Bulk, None) | (Mode::Live, _) => spec.batch,
+        (Mode::Bulk, None) | (Mode::Live, _) => subject.destination.batch(&subject.activation.settings),
     };
     let mut queue: VecDeque<Vec<Item>> = items.chunks(most.max(1)).map(<[Item]>::to_vec).collect();
     let mut verdicts = Verdicts::new();

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::plan::{Arrival, Plan};
+use super::plan::{Arrival, Plan, SUPPRESSED};
 use super::retry;
 use crate::destination::{Applied, Failure, ItemId, Shows, Verdict, Verdicts};
 use crate::model::pending::{Due, RecordShape, due, records};
@@ -83,6 +83,11 @@ pub(super) fn conclude(
     match &plan.arrival {
         Arrival::Nobody => {
             let left = Ended::told(Outcome::Delivered, "left", Some(Vec::new()));
+            Conclusion::Ended(Ended { memo: Memo::Left(None), ..left })
+        }
+        Arrival::Withheld => {
+            let outcome = Outcome::Filtered { reason: Reason::new(SUPPRESSED), open: false };
+            let left = Ended::told(outcome, "", (!departed.is_empty()).then(Vec::new));
             Conclusion::Ended(Ended { memo: Memo::Left(None), ..left })
         }
         Arrival::NoKey => {

@@ -41,6 +41,7 @@ impl Strict {
             rate: Rate { per_second: 10.0, burst: 1.0 },
             batch: 16,
             bulk: None,
+            effects: 1,
             settings: schemars::schema_for!(String),
             credentials: schemars::schema_for!(String),
         };
@@ -96,7 +97,7 @@ async fn sent(destination: &Strict, count: u8) -> BTreeMap<u8, Verdict> {
     let account = Account {
         authorization: "account".parse().unwrap(),
         rate: destination.spec.rate,
-        origins: &[],
+        origins: Vec::new(),
         ledger: embedded.ports().ledger,
         clock,
         meter: std::sync::Arc::new(Unmeasured),

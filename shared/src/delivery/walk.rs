@@ -173,6 +173,9 @@ impl Engine {
 
 fn is_wanted(row: &Row, activation: &Activation, shape: RecordShape, kind: JobKind, now: Timestamp) -> bool {
     let Row { person, standing } = row;
+    if person.outbox.iter().any(|earned| earned.activation == activation.id) {
+        return true;
+    }
     records(person, standing, activation, shape).iter().any(|record| match due(person, standing, activation, record) {
         Due::Pending => true,
         Due::Waiting(not_before) => not_before <= now,

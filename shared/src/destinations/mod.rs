@@ -1,13 +1,14 @@
 //! The destinations, a line each.
 
 pub mod heyloyalty;
+pub mod webhook;
 
 use crate::destination::Destination;
 use crate::model::Provider;
 
 /// Every destination.
 pub fn all() -> Vec<&'static dyn Destination> {
-    vec![&heyloyalty::Heyloyalty]
+    vec![&heyloyalty::Heyloyalty, &webhook::Webhook]
 }
 
 /// The destination of a kind.

@@ -16,9 +16,10 @@ use super::OpenError;
 use crate::ports::{PortError, PortResult};
 
 /// The format that this program writes; it refuses a greater one.
-pub(super) const FORMAT: u32 = 1;
+pub(super) const FORMAT: u32 = 2;
 
-const SCHEMA: &str = include_str!("schema.sql");
+/// What makes of each format the next one, from the empty file on.
+const STEPS: [&str; FORMAT as usize] = [include_str!("schema.sql"), include_str!("effects.sql")];
 
 /// Another process may look at the file with SQLite's own tools for a moment.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
@@ -79,9 +80,7 @@ impl Database {
             return Err(OpenError::NewerFormat { found: format, known: FORMAT });
         }
         configure(&connection).map_err(damaged)?;
-        if format == 0 {
-            create(&mut connection).map_err(damaged)?;
-        }
+        raise_format(&mut connection, format).map_err(damaged)?;
         Ok(Self { connection: Mutex::new(connection), _lock: lock })
     }
 
@@ -141,9 +140,15 @@ fn configure(connection: &Connection) -> rusqlite::Result<()> {
     connection.pragma_update(None, "cache_size", -32_768)
 }
 
-fn create(connection: &mut Connection) -> rusqlite::Result<()> {
+/// All steps or none: a file is never between two formats.
+fn raise_format(connection: &mut Connection, from: u32) -> rusqlite::Result<()> {
+    if from == FORMAT {
+        return Ok(());
+    }
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    transaction.execute_batch(SCHEMA)?;
+    for step in STEPS.iter().skip(from as usize) {
+        transaction.execute_batch(step)?;
+    }
     transaction.pragma_update(None, "user_version", FORMAT)?;
     transaction.commit()
 }

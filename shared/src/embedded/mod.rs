@@ -5,6 +5,7 @@
 mod catalog;
 mod clock;
 mod database;
+mod effects;
 mod key_file;
 mod ledger;
 mod mailer;
@@ -27,6 +28,7 @@ use crate::metrics::Unmeasured;
 use crate::ports::{Clock, Document, Kind, Mail, PortResult, Ports};
 use catalog::CatalogTable;
 use database::Database;
+use effects::EffectsTable;
 use ledger::LedgerTables;
 use mailer::Outbox;
 use people::PeopleTable;
@@ -99,6 +101,7 @@ pub struct Embedded {
     people: Arc<PeopleTable>,
     catalog: Arc<CatalogTable>,
     ledger: Arc<LedgerTables>,
+    effects: Arc<EffectsTable>,
     queue: Arc<LocalQueue>,
     vault: Arc<SealedVault>,
     mailer: Arc<Outbox>,
@@ -138,6 +141,7 @@ impl Embedded {
             people: Arc::new(PeopleTable { database: Arc::clone(&database) }),
             catalog: Arc::new(CatalogTable { database: Arc::clone(&database) }),
             ledger: Arc::new(LedgerTables { database: Arc::clone(&database) }),
+            effects: Arc::new(EffectsTable { database: Arc::clone(&database) }),
             queue: Arc::new(LocalQueue::new(database, Arc::clone(&clock))),
             vault: Arc::new(vault),
             mailer: Arc::new(mailer),
@@ -151,6 +155,7 @@ impl Embedded {
             people: self.people.clone(),
             catalog: self.catalog.clone(),
             ledger: self.ledger.clone(),
+            effects: self.effects.clone(),
             queue: self.queue.clone(),
             vault: self.vault.clone(),
             mailer: self.mailer.clone(),

@@ -94,7 +94,11 @@ impl News {
                     let seen = observed.entry(attribute).or_default();
                     *seen = widened(*seen, value.observed_type());
                 }
-                Fact::Sighted { .. } | Fact::Profile | Fact::MergedInto { .. } | Fact::Erased => {}
+                Fact::Sighted { .. }
+                | Fact::Profile
+                | Fact::Suppression(_)
+                | Fact::MergedInto { .. }
+                | Fact::Erased => {}
             }
         }
         for (attribute, seen) in observed {

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::model::merge::{MergeContext, Touched, merge};
-use crate::model::{Activation, ActivationId, Change, Path, Person};
+use crate::model::{Activation, ActivationId, Change, Earned, Fact, Origin, Path, Person, Transition};
 use crate::ports::PersonWrite;
 
 /// A row after its changes.
@@ -27,8 +27,12 @@ pub(super) fn merge_all<'a>(
     let (version, mut moved) = (read.version + 1, false);
     for change in changes {
         let before = retold(&person, change);
+        let was_inside = is_inside(&person, change);
         let touched = merge(&mut person, change, version, context);
         moved |= touched.any();
+        for activation in activations {
+            concerned.extend(earn(&mut person, change, was_inside, activation).then(|| activation.id.clone()));
+        }
         for activation in activations {
             if activation.concerns(change, &touched) {
                 *person.accepted.entry(activation.id.clone()).or_default() += 1;
@@ -47,6 +51,42 @@ pub(super) fn merge_all<'a>(
     }
     person.sequence += 1;
     Merged { write: Some(PersonWrite { person, read_sequence: read.sequence }), concerned }
+}
+
+/// Whether the person is in the audience that the change speaks of.
+fn is_inside(person: &Person, change: &Change) -> bool {
+    let (Fact::Entered { audience, .. } | Fact::Left { audience }) = &change.fact else { return false };
+    person.memberships.get(audience).is_some_and(|entry| entry.value.is_inside())
+}
+
+/// Puts an effect into the outbox where the change was a live transition that earns one, or finds the one that
+/// it earned before: then its process may have died before it nudged.
+fn earn(person: &mut Person, change: &Change, was_inside: bool, activation: &Activation) -> bool {
+    let (transition, audience, properties) = match &change.fact {
+        Fact::Entered { audience, properties } => (Transition::Entered, audience, properties.clone()),
+        Fact::Left { audience } => (Transition::Left, audience, Default::default()),
+        Fact::Attribute { .. }
+        | Fact::Sighted { .. }
+        | Fact::Profile
+        | Fact::Suppression(_)
+        | Fact::MergedInto { .. }
+        | Fact::Erased => return false,
+    };
+    let since = activation.activated_at.filter(|since| change.occurred_at > *since);
+    let linked = activation.live_audiences().any(|live| live == audience);
+    if change.origin != Origin::Live || since.is_none() || !linked || !activation.earning.on.contains(&transition) {
+        return false;
+    }
+    let again = activation.earning.again;
+    let earned = Earned::by(&activation.id, again, transition, audience, properties, change.occurred_at);
+    if person.outbox.iter().any(|known| known.id == earned.id && known.activation == earned.activation) {
+        return true;
+    }
+    let happened = was_inside != is_inside(person, change);
+    if happened {
+        person.outbox.push(earned);
+    }
+    happened
 }
 
 /// What the row shows as `change` tells it. The change may be the repeat of one whose process died before

@@ -4,8 +4,11 @@ use serde_json::json;
 
 use super::merging::merge_all;
 use super::*;
-use crate::model::TraceId;
-use crate::model::{ActivationStatus, AttributeLink, AudienceLink, Change, Identifier, LinkState, Origin, Path, Value};
+use crate::model::effect::Again;
+use crate::model::{
+    ActivationStatus, AttributeLink, AudienceLink, Change, Earning, Identifier, LinkState, Origin, Path, Value,
+};
+use crate::model::{TraceId, Transition};
 
 const NOW: &str = "2026-01-01T12:00:00Z";
 
@@ -22,6 +25,7 @@ fn activation(id: &str, audience: &str) -> Activation {
         settings: json!({}),
         person_identifier: "ids.email".parse().unwrap(),
         triggers: BTreeSet::new(),
+        earning: Earning::default(),
         notify: None,
         retry_window_hours: 72,
         status: ActivationStatus::Active,
@@ -125,4 +129,79 @@ fn nudges_hold_at_most_two_hundred_people() {
         })
         .collect();
     assert_eq!(sizes, [200, 200, 50]);
+}
+
+fn rewarding(again: Again) -> Activation {
+    let earning = Earning { on: vec![Transition::Entered, Transition::Left], again };
+    let activated_at = Some("2026-01-01T09:00:00Z".parse().unwrap());
+    Activation { earning, activated_at, ..activation("air", "cats") }
+}
+
+fn entry(at: &str, origin: Origin) -> Change {
+    let fact = Fact::Entered { audience: "cats".parse().unwrap(), properties: BTreeMap::new() };
+    Change { origin, ..change(fact, "a@b.c", at) }
+}
+
+fn exit(at: &str) -> Change {
+    change(Fact::Left { audience: "cats".parse().unwrap() }, "a@b.c", at)
+}
+
+fn earned_by(again: Again, changes: &[Change]) -> Vec<String> {
+    let activation = rewarding(again);
+    let read = Person::new(changes[0].person, "shop".parse().unwrap());
+    let merged = merge_all(read, changes.iter(), &[&activation], &context());
+    merged.write.unwrap().person.outbox.iter().map(|earned| earned.id.to_string()).collect()
+}
+
+#[test]
+fn a_live_transition_after_the_start_earns_an_effect() {
+    let changes = [entry("2026-01-01T10:00:00Z", Origin::Live), exit("2026-01-01T11:00:00Z")];
+    assert_eq!(
+        earned_by(Again::EveryTime, &changes),
+        ["entered:cats@2026-01-01T10:00:00Z", "left:cats@2026-01-01T11:00:00Z"]
+    );
+}
+
+#[test]
+fn a_message_that_says_enter_earns_nothing_by_itself() {
+    let ten = "2026-01-01T10:00:00Z";
+    let repeat = [entry(ten, Origin::Live), entry(ten, Origin::Live), entry("2026-01-01T10:30:00Z", Origin::Live)];
+    assert_eq!(earned_by(Again::EveryTime, &repeat), ["entered:cats@2026-01-01T10:00:00Z"], "inside already");
+    for origin in [Origin::Backfill, Origin::Import, Origin::Reconcile] {
+        assert!(earned_by(Again::EveryTime, &[entry(ten, origin)]).is_empty(), "{origin:?}");
+    }
+    assert!(earned_by(Again::EveryTime, &[entry("2026-01-01T09:00:00Z", Origin::Live)]).is_empty(), "before the start");
+    let late = [exit("2026-01-01T11:00:00Z"), entry(ten, Origin::Live)];
+    assert!(earned_by(Again::EveryTime, &late).is_empty(), "left again before anybody heard of it");
+}
+
+#[test]
+fn what_counts_once_is_in_the_outbox_once() {
+    let changes = [
+        entry("2026-01-01T10:00:00Z", Origin::Live),
+        exit("2026-01-01T10:10:00Z"),
+        entry("2026-01-01T10:20:00Z", Origin::Live),
+    ];
+    assert_eq!(earned_by(Again::Once, &changes), ["entered:cats", "left:cats"]);
+}
+
+#[test]
+fn the_repeat_of_what_earned_an_effect_nudges_again() {
+    let activation = rewarding(Again::EveryTime);
+    let change = entry("2026-01-01T10:00:00Z", Origin::Live);
+    let first = merge_all(
+        Person::new(change.person, "shop".parse().unwrap()),
+        [&change].into_iter(),
+        &[&activation],
+        &context(),
+    );
+    let row = first.write.unwrap().person;
+    let again = merge_all(row, [&change].into_iter(), &[&activation], &context());
+    assert!(again.concerned.contains(&activation.id));
+}
+
+#[test]
+fn an_erasure_takes_what_was_earned_with_it() {
+    let erased = change(Fact::Erased, "a@b.c", "2026-01-01T11:00:00Z");
+    assert!(earned_by(Again::EveryTime, &[entry("2026-01-01T10:00:00Z", Origin::Live), erased]).is_empty());
 }

@@ -25,6 +25,9 @@ pub struct Accounting {
     pub in_flight: u64,
     /// Not yet sent, or to be tried again.
     pub waiting: u64,
+    /// Effects that were earned and are not at an end: to be sent, to be asked for, or parked for a person to
+    /// settle. No part of the sum.
+    pub effects_open: u64,
     /// By audience.
     pub audiences: BTreeMap<AudienceId, AudienceAccount>,
     /// People whose record was filtered, by reason.
@@ -77,6 +80,7 @@ impl Accounting {
             .iter()
             .any(|record| matches!(due(person, standing, activation, record), Due::Pending | Due::Waiting(_)));
         self.accepted += accepted;
+        self.effects_open += person.outbox.iter().filter(|earned| earned.activation == activation.id).count() as u64;
         self.ended.superseded += tally.superseded;
         self.ended.delivered += tally.delivered;
         self.ended.filtered += tally.filtered;

@@ -7,6 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::change::{Change, Fact};
+use super::effect::Earning;
 use super::ids::{ActivationId, AttributeId, AudienceId, AuthorizationId, FieldName, Provider, SourceId};
 use super::merge::Touched;
 use super::person::Path;
@@ -43,6 +44,9 @@ pub struct Activation {
     /// Fields whose change alone makes a record pending.
     #[serde(default)]
     pub triggers: BTreeSet<FieldName>,
+    /// Which transitions must be told once, as the settings say.
+    #[serde(default)]
+    pub earning: Earning,
     /// Who is mailed when it starts failing.
     #[serde(default)]
     pub notify: Option<String>,
@@ -172,7 +176,7 @@ impl Activation {
             Fact::Entered { audience, .. } | Fact::Left { audience } => self.live_audiences().any(|a| a == audience),
             Fact::Attribute { attribute, .. } => self.attributes.iter().any(|link| link.attribute == *attribute),
             Fact::Sighted { .. } | Fact::Profile => false,
-            Fact::MergedInto { .. } | Fact::Erased => true,
+            Fact::Suppression(_) | Fact::MergedInto { .. } | Fact::Erased => true,
         };
         linked || touched.paths.iter().any(|path| self.depends_on(path))
     }

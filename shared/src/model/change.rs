@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::identifier::Identifier;
 use super::ids::{AttributeId, AudienceId, FieldName, IdentifierType, PersonKey};
+use super::person::Suppression;
 use super::sighting::Address;
 use super::value::Value;
 
@@ -71,6 +72,8 @@ pub enum Fact {
     },
     /// Nothing but the identifiers and fields that came along.
     Profile,
+    /// The person must not be targeted, whatever audiences say; or may be again.
+    Suppression(Suppression),
     /// The person was found to be another one and lives on there.
     MergedInto {
         /// The surviving person.

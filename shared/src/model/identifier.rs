@@ -7,6 +7,7 @@ use hmac::{Hmac, KeyInit, Mac};
 use serde::{Deserialize, Serialize};
 use sha2::Sha256;
 
+use super::effect::Earned;
 use super::ids::{ActivationId, IdentifierType, KeyHash, PersonKey, SourceId};
 
 /// Longest identifier taken, in bytes after normalisation (an e-mail address may have 254).
@@ -124,6 +125,12 @@ impl InstallationKey {
     /// The hash of the value by which a destination knows somebody, within one activation.
     pub fn claim(&self, activation: &ActivationId, value: &Identifier) -> KeyHash {
         KeyHash(self.hash(&["claim", activation.as_str(), value.expose()]))
+    }
+
+    /// The same for every try of one effect, and for no other one.
+    pub fn effect(&self, earned: &Earned, person: PersonKey) -> KeyHash {
+        let (activation, at) = (earned.activation.as_str(), earned.occurred_at.to_string());
+        KeyHash(self.hash(&["effect", activation, &person.to_string(), earned.id.as_str(), &at]))
     }
 
     fn hash(&self, parts: &[&str]) -> [u8; 16] {

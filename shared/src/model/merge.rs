@@ -10,7 +10,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::change::{Change, Fact, Origin};
 use super::identifier::Identifier;
-use super::person::{Entry, Former, Gone, GoneReason, Membership, Path, Person, Version, key_of_field};
+use super::person::{Entry, Former, Gone, GoneReason, Membership, Path, Person, Suppression, Version, key_of_field};
 use super::value::Value;
 
 /// What a merge needs to know besides the row and the change.
@@ -66,6 +66,15 @@ impl Contest for Membership {
     }
 }
 
+impl Contest for Suppression {
+    fn canonical(&self) -> Vec<u8> {
+        match self {
+            Self::Lifted => vec![0],
+            Self::Suppressed => vec![1],
+        }
+    }
+}
+
 /// Merges `change` into `person` as part of version `version`. Says which content changed.
 pub fn merge(person: &mut Person, change: &Change, version: Version, context: &MergeContext) -> Touched {
     let mut touched = Touched::default();
@@ -75,6 +84,8 @@ pub fn merge(person: &mut Person, change: &Change, version: Version, context: &M
             let reason = GoneReason::Merged { survivor: *survivor };
             touched.gone = end(person, change.occurred_at, reason, version, context);
         }
+        // Outlives an end: who asked not to be written to and to be forgotten may come back by another file.
+        Fact::Suppression(suppression) => touched.fact = suppress(person, *suppression, change, version),
         Fact::Entered { .. } | Fact::Left { .. } | Fact::Attribute { .. } | Fact::Sighted { .. } | Fact::Profile => {}
     }
     if person.gone.as_ref().is_some_and(|gone| change.occurred_at <= gone.at) {
@@ -105,7 +116,7 @@ impl Touched {
 }
 
 fn merge_fact(person: &mut Person, change: &Change, version: Version, context: &MergeContext, touched: &mut Touched) {
-    touched.fact = match &change.fact {
+    touched.fact |= match &change.fact {
         Fact::Entered { audience, properties } => {
             let membership = Membership::Inside { properties: properties.clone() };
             set(&mut person.memberships, audience, membership, change, version)
@@ -119,7 +130,7 @@ fn merge_fact(person: &mut Person, change: &Change, version: Version, context: &
             let is_over = ends.into_iter().flatten().any(|end| second <= end.as_second());
             !is_over && person.sightings.add(*address, change.occurred_at)
         }
-        Fact::Profile | Fact::MergedInto { .. } | Fact::Erased => false,
+        Fact::Profile | Fact::Suppression(_) | Fact::MergedInto { .. } | Fact::Erased => false,
     };
 }
 
@@ -159,27 +170,42 @@ fn set<K: Ord + Clone, T: Contest + PartialEq>(
 ) -> bool {
     match map.get_mut(key) {
         None => {
-            let entry = Entry { value, occurred_at: change.occurred_at, version, origin: change.origin };
-            map.insert(key.clone(), entry);
+            map.insert(key.clone(), entry_of(value, change, version));
             true
         }
-        Some(entry) => {
-            if change.occurred_at < entry.occurred_at {
-                return false;
-            }
-            if entry.value == value {
-                let newer = change.occurred_at > entry.occurred_at;
-                entry.occurred_at = change.occurred_at;
-                entry.origin = if newer { change.origin } else { strongest(entry.origin, change.origin) };
-                return false;
-            }
-            if change.occurred_at == entry.occurred_at && !value.wins_tie(&entry.value) {
-                return false;
-            }
-            *entry = Entry { value, occurred_at: change.occurred_at, version, origin: change.origin };
-            true
-        }
+        Some(entry) => contest(entry, value, change, version),
     }
+}
+
+fn suppress(person: &mut Person, suppression: Suppression, change: &Change, version: Version) -> bool {
+    match &mut person.suppression {
+        None => {
+            person.suppression = Some(entry_of(suppression, change, version));
+            true
+        }
+        Some(entry) => contest(entry, suppression, change, version),
+    }
+}
+
+fn entry_of<T>(value: T, change: &Change, version: Version) -> Entry<T> {
+    Entry { value, occurred_at: change.occurred_at, version, origin: change.origin }
+}
+
+fn contest<T: Contest + PartialEq>(entry: &mut Entry<T>, value: T, change: &Change, version: Version) -> bool {
+    if change.occurred_at < entry.occurred_at {
+        return false;
+    }
+    if entry.value == value {
+        let newer = change.occurred_at > entry.occurred_at;
+        entry.occurred_at = change.occurred_at;
+        entry.origin = if newer { change.origin } else { strongest(entry.origin, change.origin) };
+        return false;
+    }
+    if change.occurred_at == entry.occurred_at && !value.wins_tie(&entry.value) {
+        return false;
+    }
+    *entry = entry_of(value, change, version);
+    true
 }
 
 /// The same fact told twice, live and otherwise, was live.
@@ -236,6 +262,7 @@ fn end(person: &mut Person, at: Timestamp, reason: GoneReason, version: Version,
     person.memberships.retain(|_, entry| entry.occurred_at > at);
     person.attributes.retain(|_, entry| entry.occurred_at > at);
     person.sightings.drop_until(at);
+    person.outbox.retain(|earned| earned.occurred_at > at);
     person.gone = Some(Gone { at, version, reason, keys });
     true
 }

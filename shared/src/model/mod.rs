@@ -5,6 +5,7 @@ pub mod accounting;
 pub mod activation;
 pub mod catalog;
 pub mod change;
+pub mod effect;
 pub mod flight;
 pub mod identifier;
 pub mod ids;
@@ -24,6 +25,7 @@ mod tests;
 pub use activation::{Activation, ActivationStatus, AttributeLink, AudienceLink, LinkState};
 pub use catalog::{Attribute, Audience, Authorization, Source, SourceAuthentication};
 pub use change::{Change, Fact, Origin};
+pub use effect::{Earned, Earning, Effect, EffectId, EffectState, Transition};
 pub use flight::{Flight, FlightKind};
 pub use identifier::{Identifier, InstallationKey};
 pub use ids::{
@@ -32,7 +34,7 @@ pub use ids::{
 };
 pub use job::{Job, JobKind, JobStatus};
 pub use message::{Lane, Message, Nudge, QueueName};
-pub use person::{Entry, Former, Gone, GoneReason, Membership, Path, Person, Version};
+pub use person::{Entry, Former, Gone, GoneReason, Membership, Path, Person, Suppression, Version};
 pub use sighting::{Address, Sightings};
 pub use standing::{Doubt, Outcome, Reason, Receipt, RecordStanding, Standing};
 pub use trace::TraceId;

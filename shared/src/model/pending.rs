@@ -74,6 +74,7 @@ pub fn relevant_version(person: &Person, activation: &Activation, record: &Recor
             memberships,
             person.version_at(&activation.person_identifier),
             person.gone.as_ref().map_or(0, |gone| gone.version),
+            person.suppression.as_ref().map_or(0, |entry| entry.version),
         ])
         .max()
         .unwrap_or(0)

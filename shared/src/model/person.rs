@@ -9,6 +9,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::change::Origin;
+use super::effect::Earned;
 use super::identifier::Identifier;
 use super::ids::{ActivationId, AttributeId, AudienceId, FieldName, IdentifierType, PersonKey, SourceId};
 use super::sighting::Sightings;
@@ -62,6 +63,12 @@ pub struct Person {
     /// Changes accepted, counted per activation that they concern.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub accepted: BTreeMap<ActivationId, u64>,
+    /// Effects that were earned and are not at an end. What is added or removed here moves no version.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub outbox: Vec<Earned>,
+    /// Whether the person must not be targeted, whatever audiences say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub suppression: Option<Entry<Suppression>>,
 }
 
 /// A value with the time that decides between it and others.
@@ -101,6 +108,16 @@ impl Membership {
     pub fn is_inside(&self) -> bool {
         matches!(self, Self::Inside { .. })
     }
+}
+
+/// Whether a person may be targeted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Suppression {
+    /// As audiences say.
+    Lifted,
+    /// Never.
+    Suppressed,
 }
 
 /// A value that was once a key of this person, and may still be known somewhere.
@@ -206,6 +223,8 @@ impl Person {
             former: Vec::new(),
             gone: None,
             accepted: BTreeMap::new(),
+            outbox: Vec::new(),
+            suppression: None,
         }
     }
 
@@ -215,6 +234,11 @@ impl Person {
             Path::Identifier(kind) => self.identifiers.get(kind)?.value.first().cloned(),
             Path::Field(name) => key_of_field(name, &self.fields.get(name)?.value),
         }
+    }
+
+    /// Whether nothing may be sent but that the person leaves.
+    pub fn is_suppressed(&self) -> bool {
+        self.suppression.as_ref().is_some_and(|entry| entry.value == Suppression::Suppressed)
     }
 
     /// The version at which the value at `path` last changed; 0 where there never was one.

@@ -57,6 +57,7 @@ fn fact() -> impl Strategy<Value = Fact> {
         6 => (attribute(), value()).prop_map(|(attribute, value)| Fact::Attribute { attribute, value }),
         6 => (0u8..2).prop_map(|last| Fact::Sighted { address: std::net::Ipv4Addr::new(192, 0, 2, last).into() }),
         3 => Just(Fact::Profile),
+        2 => prop::sample::select(vec![Suppression::Lifted, Suppression::Suppressed]).prop_map(Fact::Suppression),
         1 => Just(Fact::MergedInto { survivor: PersonKey([2; 16]) }),
         1 => Just(Fact::Erased),
     ]
@@ -105,6 +106,9 @@ fn content(mut person: Person) -> serde_json::Value {
     strip(&mut person.fields);
     strip(&mut person.memberships);
     strip(&mut person.attributes);
+    if let Some(entry) = &mut person.suppression {
+        entry.version = 0;
+    }
     if let Some(gone) = &mut person.gone {
         gone.version = 0;
         gone.keys.clear();
@@ -183,6 +187,7 @@ proptest! {
             let fact = touched.fact && match &change.fact {
                 Fact::Entered { audience, .. } | Fact::Left { audience } => audience.as_str() != "c",
                 Fact::Attribute { attribute, .. } => attribute.as_str() == "x",
+                Fact::Suppression(_) => true,
                 Fact::Sighted { .. } | Fact::Profile | Fact::MergedInto { .. } | Fact::Erased => false,
             };
             let path = touched.paths.iter().any(|path| matches!(path.to_string().as_str(), "ids.email" | "fields.code"));

@@ -3,9 +3,6 @@
 //! See <https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md>.
 
 use base64::Engine;
-use base64::alphabet::STANDARD;
-use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
-use hmac::{Hmac, KeyInit, Mac};
 use http::HeaderMap;
 use jiff::Timestamp;
 use serde::Deserialize;
@@ -14,11 +11,7 @@ use subtle::{Choice, ConstantTimeEq};
 
 use super::CLOCK_TOLERANCE;
 use crate::model::SourceAuthentication;
-
-const BASE64: GeneralPurpose = GeneralPurpose::new(
-    &STANDARD,
-    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
-);
+use crate::standard_webhooks::{BASE64, sign};
 
 /// More signatures than a sender has secrets are not looked at.
 const MAX_SIGNATURES: usize = 8;
@@ -106,7 +99,7 @@ fn verify_signature(
     let stamped_at = read_stamp(stamp, now)?;
     let mut expected = Vec::with_capacity(2);
     for secret in secrets.all() {
-        expected.push(sign(secret, id, stamp, body)?);
+        expected.push(sign(secret, id, stamp, body).ok_or(Refusal::Unusable)?);
     }
     let mut good = Choice::from(0);
     for signature in signatures.split_ascii_whitespace().take(MAX_SIGNATURES) {
@@ -130,18 +123,6 @@ fn read_stamp(stamp: &str, now: Timestamp) -> Result<Timestamp, Refusal> {
     } else {
         Ok(stamped_at)
     }
-}
-
-fn sign(secret: &str, id: &str, stamp: &str, body: &[u8]) -> Result<[u8; 32], Refusal> {
-    let key = BASE64.decode(secret.strip_prefix("whsec_").unwrap_or(secret)).map_err(|_| Refusal::Unusable)?;
-    if key.is_empty() {
-        return Err(Refusal::Unusable);
-    }
-    let mut mac = Hmac::<Sha256>::new_from_slice(&key).map_err(|_| Refusal::Unusable)?;
-    for part in [id.as_bytes(), b".", stamp.as_bytes(), b".", body] {
-        mac.update(part);
-    }
-    Ok(mac.finalize().into_bytes().into())
 }
 
 fn verify_secret(secrets: &SourceSecrets, headers: &HeaderMap, name: &str) -> Result<Proven, Refusal> {

@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use serde_json::{Value as Json, json};
 
 use super::*;
-use crate::model::{Fact, Identifier, IdentifierType, Origin, PersonKey, SourceAuthentication, Value};
+use crate::model::{Fact, Identifier, IdentifierType, Origin, PersonKey, SourceAuthentication, Suppression, Value};
 
 const NOW: &str = "2026-01-01T12:00:00Z";
 const STAMP: &str = "2026-01-01T11:59:58Z";
@@ -348,6 +348,8 @@ fn facts() -> impl Strategy<Value = Json> {
             .prop_map(|(id, value)| json!({"type": "attribute.changed", "attribute": id, "value": value})),
         any::<std::net::Ipv4Addr>().prop_map(|address| json!({"type": "person.sighted", "address": address})),
         Just(json!({"type": "profile.updated"})),
+        Just(json!({"type": "person.suppressed"})),
+        Just(json!({"type": "person.unsuppressed"})),
         Just(json!({"type": "person.erased"})),
     ]
 }
@@ -378,6 +380,8 @@ fn serialise(change: &Change) -> Json {
         }
         Fact::Sighted { address } => json!({"type": "person.sighted", "address": address}),
         Fact::Profile => json!({"type": "profile.updated"}),
+        Fact::Suppression(Suppression::Suppressed) => json!({"type": "person.suppressed"}),
+        Fact::Suppression(Suppression::Lifted) => json!({"type": "person.unsuppressed"}),
         Fact::MergedInto { .. } => panic!("a key says nobody's identifier"),
         Fact::Erased => json!({"type": "person.erased"}),
     };

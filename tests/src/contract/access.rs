@@ -66,7 +66,7 @@ pub async fn refused_credentials_are_not_tried_person_by_person(world: &dyn Vend
     let before = world.requests();
     // One call of `deliver` at a time: what a batch learns the next batch is not told.
     let items = bench.show_all(people, &Want::entered());
-    let items: Vec<_> = items.into_iter().take(bench.spec().batch).collect();
+    let items: Vec<_> = items.into_iter().take(bench.batch(Mode::Live)).collect();
     bench.deliver(Mode::Live, &items).await;
     let sent = world.requests() - before;
     assert!(sent <= 10, "{sent} requests for credentials that the first one showed to be refused");

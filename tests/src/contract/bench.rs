@@ -1,6 +1,6 @@
 //! Calls of one destination, as the engine makes them, and what they should have brought about.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -137,19 +137,22 @@ impl<'w> Bench<'w> {
         prepared
     }
 
-    /// Delivers in the destination's own batch size. A failure of the whole call is each item's. The
-    /// verdicts are of exactly the items.
+    /// Delivers in the destination's own batch size. A batch that is refused is halved, as the engine does; any
+    /// other failure of a call is each item's. The verdicts are of exactly the items.
     pub async fn deliver(&self, lane: Mode, items: &[Item]) -> Verdicts {
-        let bulk = self.spec().bulk.map_or(1, |bulk| bulk.batch);
-        let batch = match lane {
-            Mode::Live => self.spec().batch,
-            Mode::Bulk => bulk,
-        };
+        let destination = self.world.destination();
         let mut verdicts = Verdicts::new();
-        for items in items.chunks(batch) {
+        let mut calls: VecDeque<&[Item]> = items.chunks(self.batch(lane)).collect();
+        while let Some(items) = calls.pop_front() {
             let session = self.session();
-            let delivered = self.world.destination().deliver(&self.context(&session), lane, items).await;
+            let delivered = destination.deliver(&self.context(&session), lane, items).await;
             session.end().await;
+            if matches!(delivered, Err(Failure::Rejected { .. })) && items.len() > 1 {
+                let (first, second) = items.split_at(items.len() / 2);
+                calls.push_front(second);
+                calls.push_front(first);
+                continue;
+            }
             let asked: BTreeSet<&ItemId> = items.iter().map(|item| &item.id).collect();
             let delivered = delivered.unwrap_or_else(|failure| {
                 items.iter().map(|item| (item.id.clone(), Verdict::Failed(failure.clone()))).collect()
@@ -158,6 +161,14 @@ impl<'w> Bench<'w> {
             verdicts.extend(delivered);
         }
         verdicts
+    }
+
+    /// Most items of one call.
+    pub fn batch(&self, lane: Mode) -> usize {
+        match lane {
+            Mode::Live => self.world.destination().batch(&self.settings),
+            Mode::Bulk => self.spec().bulk.map_or(1, |bulk| bulk.batch),
+        }
     }
 
     /// Delivers what must be delivered whole.

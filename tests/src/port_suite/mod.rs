@@ -8,6 +8,7 @@ use muster::model::QueueName;
 use muster::ports::{Document, Kind, Mail, Ports};
 
 pub mod catalog;
+pub mod effects;
 pub mod fixtures;
 pub mod ledger;
 pub mod mailer;
@@ -78,6 +79,12 @@ macro_rules! port_suite {
             ledger::jobs_are_listed_newest_first_and_by_activation
             ledger::an_erasure_is_noted_until_it_is_cleared
             ledger::an_erasure_noted_again_outlives_the_end_of_the_first
+            effects::an_effect_comes_back_as_it_was_written
+            effects::an_effect_of_an_outdated_revision_is_not_written
+            effects::of_eight_who_would_send_an_effect_one_does
+            effects::effects_are_kept_by_activation_person_and_id
+            effects::an_effect_is_kept_until_its_time_and_no_longer
+            effects::what_nobody_knows_of_is_listed_in_order_until_it_is_settled
             ledger::eight_who_count_are_all_counted
             ledger::counters_are_found_by_the_very_prefix
             ledger::a_mark_keeps_the_last_time_to_the_nanosecond

@@ -31,7 +31,7 @@ pub(crate) struct DestinationView {
     api_version: &'static str,
     /// What it holds of a person.
     shape: RecordShape,
-    /// The only hosts that are called.
+    /// The only hosts that are called; none where the settings name them.
     origins: &'static [&'static str],
     /// The safe rate of one account.
     requests_per_second: f64,
@@ -39,6 +39,8 @@ pub(crate) struct DestinationView {
     batch: usize,
     /// From how many people on the vendor's bulk mode is used; null where there is none.
     bulk_from: Option<usize>,
+    /// Whether it can tell events that happen once.
+    effects: bool,
     /// JSON Schema of an activation's settings.
     settings: Schema,
     /// JSON Schema of an authorization's secret.
@@ -47,7 +49,8 @@ pub(crate) struct DestinationView {
 
 impl From<&Spec> for DestinationView {
     fn from(spec: &Spec) -> Self {
-        let Spec { provider, name, api_version, shape, origins, rate, batch, bulk, settings, credentials } = spec;
+        let Spec { provider, name, api_version, shape, origins, rate, batch, bulk, effects, settings, credentials } =
+            spec;
         Self {
             provider: provider.clone(),
             name,
@@ -57,6 +60,7 @@ impl From<&Spec> for DestinationView {
             requests_per_second: rate.per_second,
             batch: *batch,
             bulk_from: bulk.map(|bulk| bulk.from),
+            effects: *effects > 0,
             settings: settings.clone(),
             credentials: credentials.clone(),
         }

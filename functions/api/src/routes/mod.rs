@@ -4,6 +4,7 @@
 mod activations;
 mod authorizations;
 mod destinations;
+mod effects;
 mod evidence;
 mod sources;
 
@@ -50,6 +51,7 @@ pub(crate) fn all() -> OpenApiRouter<Arc<Api>> {
         .merge(sources::routes())
         .merge(authorizations::routes())
         .merge(activations::routes())
+        .merge(effects::routes())
         .merge(evidence::routes())
         .merge(destinations::routes())
         .routes(routes!(openapi))

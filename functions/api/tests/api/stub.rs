@@ -24,6 +24,7 @@ pub(crate) fn stub() -> &'static dyn Destination {
         rate: Rate { per_second: 10.0, burst: 10.0 },
         batch: 10,
         bulk: None,
+        effects: 0,
         settings: json_schema!({ "type": "object" }),
         credentials: json_schema!({ "type": "object" }),
     })))

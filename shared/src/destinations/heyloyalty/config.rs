@@ -4,6 +4,7 @@ use jiff::tz::TimeZone;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::destination::strict;
 use crate::model::FieldName;
 use crate::ports::Secret;
 
@@ -278,8 +279,7 @@ impl Settings {
     /// # Errors
     /// With the JSON path and the reason.
     pub fn read(json: &serde_json::Value) -> Result<Self, String> {
-        let settings: Self =
-            serde_path_to_error::deserialize(json).map_err(|error| at(&error, &error.inner().to_string()))?;
+        let settings: Self = strict::settings(json)?;
         if settings.list_id == 0 {
             return Err("$.list_id: must be the number in the list's URL".to_owned());
         }
@@ -323,12 +323,7 @@ impl Credentials {
     /// # Errors
     /// With the JSON path and the reason, never a value.
     pub fn read(secret: &Secret) -> Result<Self, String> {
-        let credentials: Self = serde_path_to_error::deserialize(&secret.0).map_err(|error| {
-            // Serde quotes the value that did not fit, so only the messages that name fields are passed on.
-            let message = error.inner().to_string();
-            let names_fields = ["unknown field", "missing field"].iter().any(|start| message.starts_with(start));
-            at(&error, if names_fields { &message } else { "must be as the schema says" })
-        })?;
+        let credentials: Self = strict::credentials(secret)?;
         for (name, value) in [("api_key", &credentials.api_key), ("api_secret", &credentials.api_secret)] {
             if value.is_empty() || value.chars().any(|c| c.is_whitespace() || c.is_control()) {
                 return Err(format!("$.{name}: must be a text without spaces"));
@@ -338,16 +333,5 @@ impl Credentials {
             return Err("$.api_key: must not contain a colon".to_owned());
         }
         Ok(credentials)
-    }
-}
-
-/// Of a choice that was named without what belongs to it.
-const NEEDS_SETTINGS: &str = "needs settings of its own, in an object";
-
-fn at(error: &serde_path_to_error::Error<serde_json::Error>, message: &str) -> String {
-    let message = if message.starts_with("invalid type: unit variant") { NEEDS_SETTINGS } else { message };
-    match error.path().to_string().as_str() {
-        "." => format!("$: {message}"),
-        path => format!("$.{path}: {message}"),
     }
 }

@@ -13,6 +13,7 @@ use sha2::{Digest, Sha256};
 
 use super::config::{DateTimes, Decimals, IdentifierField, NeverInside, Settings};
 use super::parse::{Format, Member};
+use crate::destination::said::{self, cut};
 use crate::destination::{Action, Links, Shows};
 use crate::model::value::Typed;
 use crate::model::{AttributeId, AttributeType, AudienceId, Value};
@@ -89,10 +90,6 @@ pub(super) fn label(name: &str, id: &str) -> String {
     };
     let label = clean(name);
     if label.is_empty() { clean(id) } else { label }
-}
-
-fn cut(text: &str, characters: usize) -> &str {
-    text.char_indices().nth(characters).map_or(text, |(end, _)| &text[..end])
 }
 
 /// The format of an attribute's field.
@@ -289,46 +286,7 @@ pub(super) fn comparable(value: &str, identifier: &IdentifierField, format: &For
     }
 }
 
-/// What is left of a vendor's error text: no addresses, no quoted values, no long numbers, nothing that
-/// holds the key, at most 120 characters.
+/// What is left of Heyloyalty's error text: names of Muster's own fields are told.
 pub(super) fn redact(message: &str, key: &str) -> String {
-    let key = key.trim().to_lowercase();
-    if key.contains(char::is_whitespace) && message.to_lowercase().contains(&key) {
-        return "[…]".to_owned();
-    }
-    let digits = |word: &str| word.chars().filter(char::is_ascii_digit).count();
-    let hides = |word: &str| {
-        let ours = word.trim_matches(|c: char| !c.is_alphanumeric()).starts_with(OWN_PREFIX);
-        let lower = word.to_lowercase();
-        (!key.is_empty() && lower.contains(&key))
-            || lower.contains('@')
-            || lower.contains('%')
-            || (!ours && digits(word) > 4)
-    };
-    let plain = without_quotes(message);
-    let words: Vec<&str> = plain.split_whitespace().map(|word| if hides(word) { "[…]" } else { word }).collect();
-    cut(&words.join(" "), 120).to_owned()
-}
-
-/// Replaces what stands in quotes, except names of our fields.
-fn without_quotes(message: &str) -> String {
-    let mut kept = String::new();
-    let mut before = ' ';
-    let mut rest = message;
-    while let Some(first) = rest.chars().next() {
-        let after = &rest[first.len_utf8()..];
-        let opens = matches!(first, '"' | '\'' | '`' | '“') && !before.is_alphanumeric();
-        let closing = if first == '“' { '”' } else { first };
-        if opens {
-            let (inner, behind) = after.split_once(closing).unwrap_or((after, ""));
-            let ours = inner.starts_with(OWN_PREFIX)
-                && inner.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_');
-            kept.push_str(if ours { inner } else { "[…]" });
-            (before, rest) = (closing, behind);
-        } else {
-            kept.push(first);
-            (before, rest) = (first, after);
-        }
-    }
-    kept
+    said::redact(message, key, OWN_PREFIX)
 }

@@ -45,6 +45,7 @@ static SPEC: LazyLock<Spec> = LazyLock::new(|| Spec {
     rate: Rate { per_second: 5.0, burst: 5.0 },
     batch: 50,
     bulk: Some(Bulk { from: 200, batch: 5000 }),
+    effects: 0,
     settings: schema_for!(Settings),
     credentials: schema_for!(Credentials),
 });

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use serde_json::{Map, Value as Json};
 
 use crate::model::{
-    Change, Fact, FieldName, Identifier, IdentifierType, Origin, PersonKey, Value,
+    Change, Fact, FieldName, Identifier, IdentifierType, Origin, PersonKey, Suppression, Value,
     ids::{AttributeId, AudienceId, InvalidId},
 };
 use crate::sources::{At, CLOCK_TOLERANCE, Flaw, Reading, Told, event_name};
@@ -27,18 +27,22 @@ pub(crate) enum Kind {
     Attribute,
     Sighted,
     Profile,
+    Suppressed,
+    Unsuppressed,
     Merged,
     Erased,
 }
 
 impl Kind {
-    const NAMES: [(&'static str, Self); 8] = [
+    const NAMES: [(&'static str, Self); 10] = [
         ("audience.entered", Self::Entered),
         ("audience.exited", Self::Exited),
         ("audience.left", Self::Exited),
         ("attribute.changed", Self::Attribute),
         ("person.sighted", Self::Sighted),
         ("profile.updated", Self::Profile),
+        ("person.suppressed", Self::Suppressed),
+        ("person.unsuppressed", Self::Unsuppressed),
         ("person.merged", Self::Merged),
         ("person.erased", Self::Erased),
     ];
@@ -94,7 +98,7 @@ fn refuse_strangers(members: &Members, kind: Kind, more: &[&str], at: At<'_>) ->
         Kind::Attribute => &["attribute", "value"],
         Kind::Sighted => &["address"],
         Kind::Merged => &["into"],
-        Kind::Profile | Kind::Erased => &[],
+        Kind::Profile | Kind::Suppressed | Kind::Unsuppressed | Kind::Erased => &[],
     };
     let common = ["id", "person", "fields", "origin", "occurred_at"];
     let others = ["type", "audience", "audience_properties", "attribute", "value", "address", "into"];
@@ -209,6 +213,8 @@ fn read_fact(
             }
         }
         Kind::Profile => Fact::Profile,
+        Kind::Suppressed => Fact::Suppression(Suppression::Suppressed),
+        Kind::Unsuppressed => Fact::Suppression(Suppression::Lifted),
         Kind::Merged => {
             // Only the survivor's key is of use: its identifiers come with changes of its own.
             let survivor = read_person(member(members, "into", at)?, at.member("into"), reading)?.key;

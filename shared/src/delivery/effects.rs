@@ -1,0 +1,344 @@
+//! Effects of one run: what is earned and not at an end is sent, asked for, or waits. The ledger's row decides
+//! who may act; the outbox keeps the effect until its row is at an end, so that no message is needed to find it.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::plan::SUPPRESSED;
+use super::run::Run;
+use super::settle::NO_KEY;
+use super::{Engine, retry};
+use crate::destination::{Applied, Context, Failure, Performance, Performances, Task, TaskId, Testimony};
+use crate::model::effect::{Asked, EffectTimes, Move, Performed, next};
+use crate::model::{Activation, Earned, Effect, EffectId, EffectState, Identifier, PersonKey, Reason};
+use crate::ports::{PersonWrite, PortResult, Row, Written};
+use crate::steps::Step;
+
+/// How often a row that others write is read again for its outbox. Whoever looks next removes what stayed.
+const ROUNDS: usize = 3;
+
+/// An effect that waits in an outbox, with what of its person matters.
+pub(super) struct Waiting {
+    person: PersonKey,
+    earned: Earned,
+    key: Option<Identifier>,
+    withheld: Withheld,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Withheld {
+    No,
+    Suppressed,
+}
+
+/// What waits in the outbox of a row for an activation.
+pub(super) fn waiting(row: &Row, activation: &Activation) -> Vec<Waiting> {
+    let key = row.person.key_at(&activation.person_identifier);
+    let withheld = if row.person.is_suppressed() { Withheld::Suppressed } else { Withheld::No };
+    let earned = row.person.outbox.iter().filter(|earned| earned.activation == activation.id);
+    earned
+        .map(|earned| Waiting { person: row.person.key, earned: earned.clone(), key: key.clone(), withheld })
+        .collect()
+}
+
+/// An effect about to be sent or asked for.
+struct Ready {
+    task: Task,
+    row: Option<Effect>,
+}
+
+/// What the looks of a run add up to.
+#[derive(Default)]
+struct Sorted {
+    send: Vec<Ready>,
+    ask: Vec<Ready>,
+    remove: BTreeMap<PersonKey, BTreeSet<EffectId>>,
+}
+
+impl Run<'_> {
+    /// Brings what waits as far as it gets in this run.
+    pub(super) async fn perform(&mut self, waiting: Vec<Waiting>) -> PortResult<()> {
+        if waiting.is_empty() {
+            return Ok(());
+        }
+        let mut sorted = self.sort(waiting).await?;
+        for ready in std::mem::take(&mut sorted.ask) {
+            self.ask(ready, &mut sorted).await?;
+        }
+        let most = self.subject.destination.spec().effects.max(1);
+        let mut batches: VecDeque<Vec<Ready>> = VecDeque::new();
+        let mut send = std::mem::take(&mut sorted.send);
+        while !send.is_empty() {
+            let rest = send.split_off(send.len().min(most));
+            batches.push_back(std::mem::replace(&mut send, rest));
+        }
+        while let Some(batch) = batches.pop_front() {
+            self.send_effects(batch, &mut sorted).await?;
+        }
+        self.engine.clear_outboxes(&self.subject.activation.id, sorted.remove).await
+    }
+
+    fn effect_times(&self) -> EffectTimes {
+        let activation = self.subject.activation;
+        EffectTimes {
+            settled_after: self.engine.times.sweep_age,
+            window: SignedDuration::from_hours(i64::from(activation.retry_window_hours)),
+            again: activation.earning.again,
+        }
+    }
+
+    async fn sort(&mut self, waiting: Vec<Waiting>) -> PortResult<Sorted> {
+        let now = self.engine.now();
+        let times = self.effect_times();
+        let ids: Vec<_> = waiting.iter().map(|one| (one.person, one.earned.id.clone())).collect();
+        let rows = self.engine.ports.effects.read(&self.subject.activation.id, &ids, now).await?;
+        let mut rows: BTreeMap<(PersonKey, EffectId), Effect> =
+            rows.into_iter().map(|row| ((row.person, row.id.clone()), row)).collect();
+        let mut sorted = Sorted::default();
+        for one in waiting {
+            let row = rows.remove(&(one.person, one.earned.id.clone()));
+            match next(&one.earned, row.as_ref(), &times, now) {
+                Move::Send => self.prepare_sending(one, row, &mut sorted).await?,
+                Move::Ask => self.prepare_asking(one, row, &mut sorted).await?,
+                Move::Wait(until) => {
+                    self.put_off.entry(until).or_default().insert(one.person);
+                }
+                Move::Rest => {}
+                Move::Remove => {
+                    sorted.remove.entry(one.person).or_default().insert(one.earned.id);
+                }
+            }
+        }
+        Ok(sorted)
+    }
+
+    async fn prepare_sending(&mut self, one: Waiting, row: Option<Effect>, sorted: &mut Sorted) -> PortResult<()> {
+        let refused = match (&one.key, one.withheld) {
+            (_, Withheld::Suppressed) => Performed::Refused { reason: Reason::new(SUPPRESSED) },
+            (None, Withheld::No) => {
+                let attempts = row.as_ref().and_then(|row| row.trying).map_or(1, |trying| trying.attempts + 1);
+                let wait = retry::backoff(attempts, None, &self.engine.dice);
+                Performed::Failed { reason: Reason::new(NO_KEY), wait }
+            }
+            (Some(key), Withheld::No) => {
+                sorted.send.push(Ready { task: self.task(&one, key.clone()), row });
+                return Ok(());
+            }
+        };
+        let (now, times) = (self.engine.now(), self.effect_times());
+        let read_revision = row.as_ref().map_or(0, |row| row.revision);
+        let row = Effect::sending(&one.earned, one.person, row.as_ref(), &times, now).performed(&refused, &times, now);
+        self.note_effect(Effect { sent_at: None, ..row }, read_revision, sorted).await
+    }
+
+    async fn prepare_asking(&mut self, one: Waiting, row: Option<Effect>, sorted: &mut Sorted) -> PortResult<()> {
+        let Some(row) = row else { return Ok(()) };
+        let Some(key) = one.key.clone() else {
+            // It was sent under a key that is gone: without one there is nobody to ask about.
+            let wait = retry::backoff(attempts(&row), None, &self.engine.dice);
+            let asked = Asked::NotNow { reason: Reason::new(NO_KEY), wait };
+            let read_revision = row.revision;
+            let asked = row.asked(&asked, &self.effect_times(), self.engine.now());
+            return self.note_effect(asked, read_revision, sorted).await;
+        };
+        sorted.ask.push(Ready { task: self.task(&one, key), row: Some(row) });
+        Ok(())
+    }
+
+    fn task(&self, one: &Waiting, key: Identifier) -> Task {
+        let reference = self.engine.installation.effect(&one.earned, one.person).to_string();
+        let id = TaskId { person: one.person, effect: one.earned.id.clone() };
+        Task { id, key, reference, earned: one.earned.clone() }
+    }
+
+    /// Sends one batch: `Sent` is written first, by whoever is the first to.
+    async fn send_effects(&mut self, batch: Vec<Ready>, sorted: &mut Sorted) -> PortResult<()> {
+        if self.stop.is_some() {
+            return Ok(());
+        }
+        if let Err(failure) = self.subject.session.reserve().await {
+            let until = put_off_until(&failure, self.engine.now());
+            self.put_off.entry(until).or_default().extend(batch.iter().map(|ready| ready.task.id.person));
+            return Ok(());
+        }
+        let (now, times) = (self.engine.now(), self.effect_times());
+        let mut sending = BTreeMap::new();
+        let mut tasks = Vec::with_capacity(batch.len());
+        for Ready { task, row } in batch {
+            let effect = Effect::sending(&task.earned, task.id.person, row.as_ref(), &times, now);
+            let read_revision = row.map_or(0, |row| row.revision);
+            // Whoever came first is sending it now, and its flight stands for what becomes of that.
+            if self.engine.ports.effects.put(&effect, read_revision, now).await? {
+                sending.insert(task.id.clone(), effect);
+                tasks.push(task);
+            }
+        }
+        self.engine.steps.reached(Step::EffectsNoted);
+        let context = self.subject.context(self.subject.notes(), now);
+        let performances = perform(&context, self.subject.destination, tasks).await;
+        self.engine.steps.reached(Step::EffectsSent);
+        for (id, effect) in sending {
+            let performed = self.judge(performances.get(&id), effect.trying.map_or(1, |trying| trying.attempts + 1));
+            let now = self.engine.now();
+            let read_revision = effect.revision;
+            self.note_effect(effect.performed(&performed, &times, now), read_revision, sorted).await?;
+        }
+        self.engine.steps.reached(Step::EffectsSettled);
+        Ok(())
+    }
+
+    fn judge(&mut self, performance: Option<&Performance>, attempts: u32) -> Performed {
+        let now = self.engine.now();
+        let failure = match performance {
+            Some(Performance::Done { said }) => return Performed::Done { said: said.clone() },
+            Some(Performance::Failed(failure)) => failure,
+            None => return Performed::Open { reason: Reason::new("the destination gave no answer") },
+        };
+        match failure {
+            Failure::Retryable { reason, applied: Applied::Open } => Performed::Open { reason: reason.clone() },
+            Failure::Retryable { reason, applied: Applied::No } => {
+                let wait = retry::backoff(attempts, None, &self.engine.dice);
+                Performed::Failed { reason: reason.clone(), wait }
+            }
+            Failure::RateLimited { retry_after } => {
+                let wait = retry::backoff(attempts, *retry_after, &self.engine.dice);
+                Performed::Failed { reason: Reason::new(failure.to_string()), wait }
+            }
+            Failure::PutOff { .. } => Performed::PutOff { until: put_off_until(failure, now) },
+            Failure::Rejected { reason } => Performed::Refused { reason: reason.clone() },
+            Failure::Unauthorized { .. } | Failure::Misconfigured { .. } => {
+                self.stop = Some(failure.clone());
+                Performed::PutOff { until: now }
+            }
+        }
+    }
+
+    /// Asks about one effect. Its row becomes `Ambiguous` first where a worker left it behind.
+    async fn ask(&mut self, ready: Ready, sorted: &mut Sorted) -> PortResult<()> {
+        let Some(row) = ready.row.filter(|_| self.stop.is_none()) else { return Ok(()) };
+        let context = self.subject.context(self.subject.notes(), self.engine.now());
+        let asked = match self.subject.destination.ask(&context, &ready.task).await {
+            Ok(Testimony::Present { said }) => Asked::Happened { said },
+            Ok(Testimony::Absent | Testimony::Repeatable) => Asked::DidNot,
+            Ok(Testimony::Untellable { reason }) => Asked::Nobody { reason },
+            Err(failure) => match self.judge(Some(&Performance::Failed(failure)), attempts(&row)) {
+                Performed::PutOff { until } => {
+                    self.put_off.entry(until).or_default().insert(row.person);
+                    return Ok(());
+                }
+                Performed::Failed { reason, wait } => Asked::NotNow { reason, wait },
+                Performed::Done { .. } => return Ok(()),
+                Performed::Refused { reason } | Performed::Open { reason } => {
+                    let wait = retry::backoff(attempts(&row), None, &self.engine.dice);
+                    Asked::NotNow { reason, wait }
+                }
+            },
+        };
+        let read_revision = row.revision;
+        self.note_effect(row.asked(&asked, &self.effect_times(), self.engine.now()), read_revision, sorted).await
+    }
+
+    /// Writes a row, and sees to it that somebody looks again where that is wanted.
+    async fn note_effect(&mut self, effect: Effect, read_revision: u64, sorted: &mut Sorted) -> PortResult<()> {
+        if !self.engine.ports.effects.put(&effect, read_revision, self.engine.now()).await? {
+            tracing::warn!(activation = %effect.activation, "an effect was settled by somebody else meanwhile");
+            return Ok(());
+        }
+        match &effect.state {
+            EffectState::Pending { not_before: until, .. } | EffectState::Ambiguous { ask_at: until, .. } => {
+                if self.stop.is_none() {
+                    self.put_off.entry(*until).or_default().insert(effect.person);
+                }
+            }
+            EffectState::Confirmed | EffectState::Refused { .. } => {
+                sorted.remove.entry(effect.person).or_default().insert(effect.id);
+            }
+            EffectState::Parked { reason } => {
+                tracing::warn!(activation = %effect.activation, %reason, "an effect waits for a person to settle it");
+            }
+            EffectState::Sent => {}
+        }
+        Ok(())
+    }
+}
+
+fn attempts(row: &Effect) -> u32 {
+    row.trying.map_or(1, |trying| trying.attempts.saturating_add(1))
+}
+
+fn put_off_until(failure: &Failure, now: Timestamp) -> Timestamp {
+    let least = now.saturating_add(SignedDuration::from_secs(1)).unwrap_or(now);
+    match failure {
+        Failure::PutOff { until } => (*until).max(least),
+        Failure::Retryable { .. }
+        | Failure::RateLimited { .. }
+        | Failure::Rejected { .. }
+        | Failure::Unauthorized { .. }
+        | Failure::Misconfigured { .. } => least,
+    }
+}
+
+/// Performs a batch; one that is refused as a whole is halved until the refused effect stands alone.
+async fn perform(
+    context: &Context<'_>,
+    destination: &dyn crate::destination::Destination,
+    tasks: Vec<Task>,
+) -> Performances {
+    let mut performances = Performances::new();
+    let mut queue = VecDeque::from([tasks]);
+    while let Some(batch) = queue.pop_front().filter(|batch| !batch.is_empty()) {
+        match destination.perform(context, &batch).await {
+            Ok(answered) => performances.extend(answered),
+            Err(Failure::Rejected { .. }) if batch.len() > 1 => {
+                let (first, second) = batch.split_at(batch.len() / 2);
+                queue.push_front(second.to_vec());
+                queue.push_front(first.to_vec());
+            }
+            Err(failure) => {
+                let failed = |task: &Task| (task.id.clone(), Performance::Failed(failure.clone()));
+                performances.extend(batch.iter().map(failed));
+            }
+        }
+    }
+    performances
+}
+
+impl Engine {
+    /// Takes effects that are at an end out of their people's outboxes.
+    async fn clear_outboxes(
+        &self,
+        activation: &crate::model::ActivationId,
+        mut remove: BTreeMap<PersonKey, BTreeSet<EffectId>>,
+    ) -> PortResult<()> {
+        for _ in 0..ROUNDS {
+            if remove.is_empty() {
+                break;
+            }
+            let keys: Vec<PersonKey> = remove.keys().copied().collect();
+            let mut writes = Vec::new();
+            for Row { mut person, .. } in self.ports.people.read(&keys, None).await? {
+                let ended = remove.get(&person.key);
+                let read_sequence = person.sequence;
+                let before = person.outbox.len();
+                let is_over = |earned: &Earned| {
+                    earned.activation == *activation && ended.is_some_and(|ended| ended.contains(&earned.id))
+                };
+                person.outbox.retain(|earned| !is_over(earned));
+                if person.outbox.len() < before {
+                    person.sequence += 1;
+                    writes.push(PersonWrite { person, read_sequence });
+                }
+            }
+            let answers = if writes.is_empty() { Vec::new() } else { self.ports.people.write(writes).await? };
+            let again: BTreeSet<PersonKey> = answers
+                .into_iter()
+                .filter(|(_, written)| *written == Written::Conflict)
+                .map(|(person, _)| person)
+                .collect();
+            remove.retain(|person, _| again.contains(person));
+        }
+        self.steps.reached(Step::OutboxesCleared);
+        Ok(())
+    }
+}

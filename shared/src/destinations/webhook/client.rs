@@ -1,0 +1,79 @@
+//! The wire: signed requests, and what a status means.
+
+use reqwest::{Method, StatusCode};
+use serde_json::Value as Json;
+
+use super::config::{Credentials, Endpoint};
+use crate::destination::{Applied, Failure};
+use crate::http::{Answer, Session};
+use crate::model::Reason;
+use crate::standard_webhooks::signatures;
+
+/// One receiver in one run.
+pub(super) struct Receiver<'a> {
+    session: &'a Session,
+    credentials: Credentials,
+}
+
+impl<'a> Receiver<'a> {
+    pub(super) fn new(session: &'a Session, credentials: Credentials) -> Self {
+        Self { session, credentials }
+    }
+
+    /// Posts a message. Everything but a 2xx is a failure.
+    pub(super) async fn post(&self, to: &Endpoint, id: &str, message: &Json) -> Result<Answer, Failure> {
+        let body = serde_json::to_vec(message).unwrap_or_default();
+        let answer = self.send(Method::POST, to.origin(), to.rest(), id, body).await?;
+        judge(&answer).map_or(Ok(answer), Err)
+    }
+
+    /// Whether the receiver has the event of this id.
+    pub(super) async fn has(&self, at: &Endpoint, id: &str) -> Result<Known, Failure> {
+        let path = format!("{}/{id}", at.rest().trim_end_matches('/'));
+        let answer = self.send(Method::GET, at.origin(), &path, id, Vec::new()).await?;
+        match (answer.status, judge(&answer)) {
+            (StatusCode::NOT_FOUND, _) => Ok(Known::No),
+            (_, None) => Ok(Known::Yes),
+            // What refuses the question says nothing of the event.
+            (_, Some(Failure::Rejected { reason })) => Err(Failure::Retryable { reason, applied: Applied::No }),
+            (_, Some(failure)) => Err(failure),
+        }
+    }
+
+    async fn send(&self, method: Method, origin: &str, path: &str, id: &str, body: Vec<u8>) -> Result<Answer, Failure> {
+        let stamp = self.session.now().as_second().to_string();
+        let signature = signatures(self.credentials.all(), id, &stamp, &body);
+        let build = |request: reqwest::RequestBuilder| {
+            let request = request
+                .header("webhook-id", id)
+                .header("webhook-timestamp", &stamp)
+                .header("webhook-signature", signature);
+            if body.is_empty() { request } else { request.header("content-type", "application/json").body(body) }
+        };
+        self.session.send(method, origin, path, build).await
+    }
+}
+
+/// Whether a receiver knows an event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Known {
+    Yes,
+    No,
+}
+
+/// What a status means; `None` for success.
+pub(super) fn judge(answer: &Answer) -> Option<Failure> {
+    let status = answer.status.as_u16();
+    let reason = |text: &str| Reason::new(format!("the receiver answered with status {status}{text}"));
+    let retry = |applied| Failure::Retryable { reason: reason(""), applied };
+    match status {
+        200..=299 => None,
+        300..=399 => Some(Failure::Misconfigured { reason: reason(": redirects are not followed") }),
+        401 | 403 => Some(Failure::Unauthorized { reason: reason(": it refuses the signature") }),
+        410 => Some(Failure::Misconfigured { reason: reason(": it wants no more requests") }),
+        429 => Some(Failure::RateLimited { retry_after: answer.retry_after }),
+        408 | 425 => Some(retry(Applied::Open)),
+        400..=499 => Some(Failure::Rejected { reason: reason("") }),
+        _ => Some(retry(Applied::Open)),
+    }
+}

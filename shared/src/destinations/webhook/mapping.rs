@@ -1,0 +1,143 @@
+//! From people to messages, and from answers to verdicts: pure.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::Timestamp;
+use serde::Deserialize;
+use serde_json::{Map, Value as Json, json};
+
+use crate::destination::said::redact;
+use crate::destination::{Action, Applied, Failure, Item, ItemId, Links, Shown, Shows, Task, Verdict, Verdicts};
+use crate::model::{AttributeId, Reason, Transition};
+
+/// The message that brings these records. An id may be left by one person and taken by another: leaves go first.
+pub(super) fn records(links: &Links, items: &[Item], now: Timestamp) -> Json {
+    let arrives = |item: &&Item| matches!(item.action, Action::Show(_));
+    let (arrivals, departures): (Vec<&Item>, Vec<&Item>) = items.iter().partition(arrives);
+    let records: Vec<Json> = departures.into_iter().chain(arrivals).map(|item| record(links, item)).collect();
+    message("people.state", now, json!({ "activation": links.activation, "records": records }))
+}
+
+/// Attributes whose value is of another type than the attribute, each with a sentence that says so.
+fn misfits<'a>(links: &'a Links, item: &'a Item) -> impl Iterator<Item = (&'a AttributeId, String)> {
+    let attributes = match &item.action {
+        Action::Show(shown) => Some(&shown.attributes),
+        Action::Leave | Action::Forget => None,
+    };
+    attributes.into_iter().flatten().filter_map(|(id, value)| {
+        let reason = links.type_of(id)?.read(value).err()?;
+        Some((id, format!("{id} not sent: {reason}")))
+    })
+}
+
+fn message(kind: &str, at: Timestamp, data: Json) -> Json {
+    json!({ "type": kind, "timestamp": at.to_string(), "data": data })
+}
+
+/// The name of an item within its request.
+pub(super) fn name(id: &ItemId) -> String {
+    format!("{}.{}", id.person, id.step)
+}
+
+fn record(links: &Links, item: &Item) -> Json {
+    let mut record = Map::new();
+    record.insert("record".to_owned(), name(&item.id).into());
+    record.insert("id".to_owned(), item.key.expose().into());
+    let state = match &item.action {
+        Action::Show(shown) => {
+            record.insert("audiences".to_owned(), audiences(shown));
+            let misfits: BTreeSet<&AttributeId> = misfits(links, item).map(|(id, _)| id).collect();
+            let fitting = shown.attributes.iter().filter(|(id, _)| !misfits.contains(id));
+            record.insert("attributes".to_owned(), json!(fitting.collect::<BTreeMap<_, _>>()));
+            "present"
+        }
+        Action::Leave => "left",
+        Action::Forget => "forgotten",
+    };
+    record.insert("state".to_owned(), state.into());
+    Json::Object(record)
+}
+
+fn audiences(shown: &Shown) -> Json {
+    let audience = |shows: &Shows| match shows {
+        Shows::Inside(properties) => json!({ "state": "inside", "properties": properties }),
+        Shows::Left => json!({ "state": "left" }),
+        Shows::Never => json!({ "state": "never" }),
+    };
+    shown.audiences.iter().map(|(id, shows)| (id.to_string(), audience(shows))).collect::<Map<_, _>>().into()
+}
+
+/// The message of an event.
+pub(super) fn event(activation: &str, task: &Task) -> Json {
+    let earned = &task.earned;
+    let kind = match earned.transition {
+        Transition::Entered => "audience.entered",
+        Transition::Left => "audience.left",
+    };
+    let data = json!({
+        "activation": activation,
+        "id": task.key.expose(),
+        "audience": earned.audience,
+        "properties": earned.properties,
+    });
+    message(kind, earned.occurred_at, data)
+}
+
+/// The `webhook-id` of an event, the same for all tries.
+pub(super) fn event_id(task: &Task) -> String {
+    format!("evt_{}", task.reference)
+}
+
+/// The message of a check.
+pub(super) fn check(activation: &str, now: Timestamp) -> Json {
+    message("muster.check", now, json!({ "activation": activation }))
+}
+
+/// A receiver's answer record by record.
+#[derive(Deserialize)]
+struct Results {
+    results: Map<String, Json>,
+}
+
+#[derive(Deserialize)]
+#[serde(tag = "status", rename_all = "snake_case")]
+enum Result {
+    Taken,
+    Rejected {
+        #[serde(default)]
+        reason: String,
+    },
+    Retry,
+}
+
+/// Everything was taken.
+pub(super) fn all_taken(links: &Links, items: &[Item]) -> Verdicts {
+    items.iter().map(|item| (item.id.clone(), taken(links, item))).collect()
+}
+
+fn taken(links: &Links, item: &Item) -> Verdict {
+    let remarks: Vec<String> = misfits(links, item).map(|(_, remark)| remark).collect();
+    Verdict::Delivered { said: Reason::new(remarks.join("; ")).to_string(), memo: None }
+}
+
+/// Reads an answer record by record. What it says nothing readable of is open.
+pub(super) fn results(links: &Links, items: &[Item], answer: Option<&Json>) -> Verdicts {
+    let results = answer.and_then(|json| Results::deserialize(json).ok());
+    let result =
+        |item: &Item| -> Option<Result> { Result::deserialize(results.as_ref()?.results.get(&name(&item.id))?).ok() };
+    let verdict = |item: &Item| match result(item) {
+        Some(Result::Taken) => taken(links, item),
+        Some(Result::Rejected { reason }) => {
+            let said = redact(&reason, item.key.expose(), "");
+            let reason = if said.is_empty() { "the receiver refuses the record".to_owned() } else { said };
+            Verdict::Failed(Failure::Rejected { reason: Reason::new(reason) })
+        }
+        Some(Result::Retry) => failed("the receiver asks for the record again", Applied::No),
+        None => failed("the receiver's answer says nothing of the record", Applied::Open),
+    };
+    items.iter().map(|item| (item.id.clone(), verdict(item))).collect()
+}
+
+fn failed(reason: &str, applied: Applied) -> Verdict {
+    Verdict::Failed(Failure::Retryable { reason: Reason::new(reason), applied })
+}

@@ -1,0 +1,445 @@
+//! Effects: what must happen once. A transition earns an effect, which waits in the person's outbox until its
+//! row in the ledger is at an end; the row says what was tried. Both moves and their order are decided here.
+//!
+//! `Sent` is written before the first byte leaves. So a row that is not there, or `Pending`, was certainly not
+//! done, and a row that stays `Sent` was perhaps: it is asked for, and never sent again blindly.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use jiff::{SignedDuration, Timestamp};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::ids::{ActivationId, AudienceId, FieldName, PersonKey};
+use super::standing::{Reason, Trying};
+use super::value::Value;
+
+/// Which transitions of a person earn an effect at an activation, and how often. From its destination.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Earning {
+    /// None for most destinations.
+    pub on: Vec<Transition>,
+    /// How often the same one counts.
+    #[serde(default)]
+    pub again: Again,
+}
+
+/// A live change of membership.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Transition {
+    /// From outside to inside.
+    Entered,
+    /// From inside to outside.
+    Left,
+}
+
+/// How often the same transition of a person into the same audience counts.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Again {
+    /// Each one.
+    #[default]
+    EveryTime,
+    /// The first one ever.
+    Once,
+    /// One, and then none for so many days from when it happened.
+    OnceInDays(#[schemars(range(min = 1, max = 3650))] u16),
+}
+
+/// Names an effect of one person at one activation: `entered:<audience>`, with the time of the transition where
+/// each one counts.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(transparent)]
+pub struct EffectId(String);
+
+impl EffectId {
+    fn new(transition: Transition, audience: &AudienceId, occurred_at: Timestamp, again: Again) -> Self {
+        let what = match transition {
+            Transition::Entered => "entered",
+            Transition::Left => "left",
+        };
+        Self(match again {
+            Again::EveryTime => format!("{what}:{audience}@{occurred_at}"),
+            Again::Once | Again::OnceInDays(_) => format!("{what}:{audience}"),
+        })
+    }
+
+    /// As it was read from a store or a request; names nothing where it was made up.
+    pub fn from_text(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+
+    /// As text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for EffectId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// An effect in a person's outbox, written together with the transition that earned it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Earned {
+    /// Its id.
+    pub id: EffectId,
+    /// At which activation.
+    pub activation: ActivationId,
+    /// By what.
+    pub transition: Transition,
+    /// Of which audience.
+    pub audience: AudienceId,
+    /// What the source added to the membership.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub properties: BTreeMap<FieldName, Value>,
+    /// When it happened at the source.
+    pub occurred_at: Timestamp,
+}
+
+impl Earned {
+    /// What a transition earns.
+    pub fn by(
+        activation: &ActivationId,
+        again: Again,
+        transition: Transition,
+        audience: &AudienceId,
+        properties: BTreeMap<FieldName, Value>,
+        occurred_at: Timestamp,
+    ) -> Self {
+        let id = EffectId::new(transition, audience, occurred_at, again);
+        Self { id, activation: activation.clone(), transition, audience: audience.clone(), properties, occurred_at }
+    }
+}
+
+/// An effect's row in the ledger. Holds nothing personal.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Effect {
+    /// Its id.
+    pub id: EffectId,
+    /// At which activation.
+    pub activation: ActivationId,
+    /// Whose.
+    pub person: PersonKey,
+    /// When the transition happened that this row speaks of.
+    pub occurred_at: Timestamp,
+    /// Rises with every write; each is conditional on it.
+    pub revision: u64,
+    /// Where it is.
+    pub state: EffectState,
+    /// When it got there.
+    pub at: Timestamp,
+    /// When it was last sent; absent while it never was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sent_at: Option<Timestamp>,
+    /// What the vendor said, redacted.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub said: String,
+    /// The first failure and the tries so far, where it failed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trying: Option<Trying>,
+    /// When the store may forget the row; absent where the same transition may never count again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kept_until: Option<Timestamp>,
+}
+
+/// Where an effect is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "is", rename_all = "snake_case")]
+pub enum EffectState {
+    /// It certainly did not happen, and is to be tried again.
+    Pending {
+        /// The last failure.
+        reason: Reason,
+        /// Not before this time.
+        #[schemars(with = "String")]
+        not_before: Timestamp,
+    },
+    /// Somebody is sending it, or died doing so.
+    Sent,
+    /// Nobody knows whether it happened.
+    Ambiguous {
+        /// Why.
+        reason: Reason,
+        /// When to ask the vendor: nothing can be applied late any more by then.
+        #[schemars(with = "String")]
+        ask_at: Timestamp,
+    },
+    /// It happened.
+    Confirmed,
+    /// It did not, and will not.
+    Refused {
+        /// Why.
+        reason: Reason,
+    },
+    /// Waits for a person to say what happened, or to try it again.
+    Parked {
+        /// Why.
+        reason: Reason,
+    },
+}
+
+impl EffectState {
+    /// Whether nothing more will be done.
+    pub fn is_final(&self) -> bool {
+        match self {
+            Self::Confirmed | Self::Refused { .. } => true,
+            Self::Pending { .. } | Self::Sent | Self::Ambiguous { .. } | Self::Parked { .. } => false,
+        }
+    }
+
+    /// Whether owners are shown it in a list.
+    pub fn is_listed(&self) -> bool {
+        match self {
+            Self::Ambiguous { .. } | Self::Parked { .. } => true,
+            Self::Pending { .. } | Self::Sent | Self::Confirmed | Self::Refused { .. } => false,
+        }
+    }
+}
+
+/// What somebody who finds an effect in an outbox does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Move {
+    /// Write `Sent`, and send it.
+    Send,
+    /// Ask the vendor whether it happened.
+    Ask,
+    /// Look again at this time.
+    Wait(Timestamp),
+    /// A person has to look at it first.
+    Rest,
+    /// Take it out of the outbox.
+    Remove,
+}
+
+/// Times and bounds that effects are judged by.
+#[derive(Debug, Clone, Copy)]
+pub struct EffectTimes {
+    /// The longest run plus the longest late application: older than this, `Sent` is nobody's any more, and
+    /// what is not there will not come.
+    pub settled_after: SignedDuration,
+    /// How long it is tried from the first failure.
+    pub window: SignedDuration,
+    /// How often the same transition counts.
+    pub again: Again,
+}
+
+/// How long the row of an effect of which each one counts is kept beyond the retry window.
+const KEPT: SignedDuration = SignedDuration::from_hours(31 * 24);
+
+/// What is to be done about an earned effect, given its row.
+pub fn next(earned: &Earned, row: Option<&Effect>, times: &EffectTimes, now: Timestamp) -> Move {
+    let Some(row) = row else { return Move::Send };
+    match &row.state {
+        EffectState::Pending { not_before, .. } if *not_before > now => Move::Wait(*not_before),
+        EffectState::Pending { .. } => Move::Send,
+        EffectState::Sent => ask_at(row, times, now),
+        EffectState::Ambiguous { ask_at, .. } if *ask_at > now => Move::Wait(*ask_at),
+        EffectState::Ambiguous { .. } => Move::Ask,
+        EffectState::Parked { .. } => Move::Rest,
+        EffectState::Confirmed | EffectState::Refused { .. } if counts_anew(earned, row, times.again) => Move::Send,
+        EffectState::Confirmed | EffectState::Refused { .. } => Move::Remove,
+    }
+}
+
+fn ask_at(row: &Effect, times: &EffectTimes, now: Timestamp) -> Move {
+    let settled_at = after(row.sent_at.unwrap_or(row.at), times.settled_after);
+    if settled_at > now { Move::Wait(settled_at) } else { Move::Ask }
+}
+
+fn counts_anew(earned: &Earned, row: &Effect, again: Again) -> bool {
+    match again {
+        Again::OnceInDays(days) => {
+            earned.occurred_at >= after(row.occurred_at, SignedDuration::from_hours(i64::from(days) * 24))
+        }
+        Again::EveryTime | Again::Once => false,
+    }
+}
+
+fn after(at: Timestamp, duration: SignedDuration) -> Timestamp {
+    at.saturating_add(duration).unwrap_or(Timestamp::MAX)
+}
+
+/// What came of sending an effect.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Performed {
+    /// It happened.
+    Done {
+        /// What the vendor said, redacted.
+        said: String,
+    },
+    /// It did not, and will not.
+    Refused {
+        /// Why.
+        reason: Reason,
+    },
+    /// It certainly did not happen: again after `wait`.
+    Failed {
+        /// Why.
+        reason: Reason,
+        /// How long to wait.
+        wait: SignedDuration,
+    },
+    /// Nothing was sent, for lack of a token or of time. Not a try.
+    PutOff {
+        /// Not before this time.
+        until: Timestamp,
+    },
+    /// Nobody knows.
+    Open {
+        /// Why.
+        reason: Reason,
+    },
+}
+
+/// What came of asking.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Asked {
+    /// It happened.
+    Happened {
+        /// What the vendor said, redacted.
+        said: String,
+    },
+    /// It did not, and nothing is on its way.
+    DidNot,
+    /// The vendor could not say now: again after `wait`.
+    NotNow {
+        /// Why.
+        reason: Reason,
+        /// How long to wait.
+        wait: SignedDuration,
+    },
+    /// There is nobody to ask, or the vendor cannot tell.
+    Nobody {
+        /// Why.
+        reason: Reason,
+    },
+}
+
+impl Effect {
+    /// The row as it is to be written before the first byte leaves; `row` is the one that was read.
+    pub fn sending(
+        earned: &Earned,
+        person: PersonKey,
+        row: Option<&Effect>,
+        times: &EffectTimes,
+        now: Timestamp,
+    ) -> Self {
+        let row = row.filter(|row| !row.state.is_final());
+        let kept_until = match times.again {
+            Again::EveryTime => Some(after(now, times.window + KEPT)),
+            Again::OnceInDays(days) => {
+                let period = SignedDuration::from_hours(i64::from(days) * 24);
+                Some(after(earned.occurred_at.max(now), period + times.window + KEPT))
+            }
+            Again::Once => None,
+        };
+        Self {
+            id: earned.id.clone(),
+            activation: earned.activation.clone(),
+            person,
+            occurred_at: earned.occurred_at,
+            revision: row.map_or(0, |row| row.revision) + 1,
+            state: EffectState::Sent,
+            at: now,
+            sent_at: Some(now),
+            said: String::new(),
+            trying: row.and_then(|row| row.trying),
+            kept_until,
+        }
+    }
+
+    /// The row after it was sent.
+    pub fn performed(&self, performed: &Performed, times: &EffectTimes, now: Timestamp) -> Self {
+        match performed {
+            Performed::Done { said } => Self { said: said.clone(), ..self.moved(EffectState::Confirmed, now) },
+            Performed::Refused { reason } => self.moved(EffectState::Refused { reason: reason.clone() }, now),
+            Performed::Failed { reason, wait } => self.failed(reason, *wait, times, now),
+            Performed::PutOff { until } => {
+                let reason = Reason::new("put off before it was sent");
+                self.moved(EffectState::Pending { reason, not_before: *until }, now)
+            }
+            Performed::Open { reason } => {
+                let ask_at = after(self.sent_at.unwrap_or(now), times.settled_after);
+                self.moved(EffectState::Ambiguous { reason: reason.clone(), ask_at }, now)
+            }
+        }
+    }
+
+    /// The row after the vendor was asked.
+    pub fn asked(&self, asked: &Asked, times: &EffectTimes, now: Timestamp) -> Self {
+        match asked {
+            Asked::Happened { said } => Self { said: said.clone(), ..self.moved(EffectState::Confirmed, now) },
+            Asked::DidNot => {
+                let reason = Reason::new("it was sent and did not arrive");
+                self.failed(&reason, SignedDuration::ZERO, times, now)
+            }
+            Asked::NotNow { reason, wait } => {
+                let tried = self.one_more_try(now);
+                if now.duration_since(tried.since) >= times.window {
+                    let parked = self.moved(EffectState::Parked { reason: reason.clone() }, now);
+                    return Self { trying: Some(tried), ..parked };
+                }
+                let state = EffectState::Ambiguous { reason: reason.clone(), ask_at: after(now, *wait) };
+                Self { trying: Some(tried), ..self.moved(state, now) }
+            }
+            Asked::Nobody { reason } => self.moved(EffectState::Parked { reason: reason.clone() }, now),
+        }
+    }
+
+    /// The row after a person said what to do with it; `None` where it is not theirs to say.
+    pub fn settled_by_hand(&self, word: Word, now: Timestamp) -> Option<Self> {
+        if !self.state.is_listed() {
+            return None;
+        }
+        let state = match word {
+            Word::Happened => EffectState::Confirmed,
+            Word::GiveUp => EffectState::Refused { reason: Reason::new("given up by hand") },
+            Word::TryAgain => {
+                EffectState::Pending { reason: Reason::new("to be tried again by hand"), not_before: now }
+            }
+        };
+        Some(Self { said: "settled by hand".to_owned(), trying: None, ..self.moved(state, now) })
+    }
+
+    fn failed(&self, reason: &Reason, wait: SignedDuration, times: &EffectTimes, now: Timestamp) -> Self {
+        let tried = self.one_more_try(now);
+        let reason = reason.clone();
+        let state = if now.duration_since(tried.since) >= times.window {
+            EffectState::Parked { reason }
+        } else {
+            EffectState::Pending { reason, not_before: after(now, wait) }
+        };
+        Self { trying: Some(tried), ..self.moved(state, now) }
+    }
+
+    fn one_more_try(&self, now: Timestamp) -> Trying {
+        self.trying.map_or(Trying { since: now, attempts: 1 }, |trying| Trying {
+            attempts: trying.attempts.saturating_add(1),
+            ..trying
+        })
+    }
+
+    fn moved(&self, state: EffectState, now: Timestamp) -> Self {
+        Self { state, at: now, revision: self.revision + 1, ..self.clone() }
+    }
+}
+
+/// What a person says of an effect that is parked or ambiguous.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Word {
+    /// It did happen.
+    Happened,
+    /// It did not: try again.
+    TryAgain,
+    /// It did not, and shall not.
+    GiveUp,
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,36 @@
+//! The signature of Standard Webhooks, for what comes in and what goes out.
+//! See <https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md>.
+
+use base64::Engine;
+use base64::alphabet::STANDARD;
+use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
+use hmac::{Hmac, KeyInit, Mac};
+use sha2::Sha256;
+
+/// As secrets and signatures are written, padded or not.
+pub(crate) const BASE64: GeneralPurpose = GeneralPurpose::new(
+    &STANDARD,
+    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
+);
+
+/// The bytes of a secret, `whsec_` and Base64; `None` for what is none.
+pub(crate) fn key_of(secret: &str) -> Option<Vec<u8>> {
+    let key = BASE64.decode(secret.strip_prefix("whsec_").unwrap_or(secret)).ok()?;
+    (!key.is_empty()).then_some(key)
+}
+
+/// The signature of a message with `webhook-id`, `webhook-timestamp` and body. `None` for a secret that is none.
+pub(crate) fn sign(secret: &str, id: &str, stamp: &str, body: &[u8]) -> Option<[u8; 32]> {
+    let mut mac = Hmac::<Sha256>::new_from_slice(&key_of(secret)?).ok()?;
+    for part in [id.as_bytes(), b".", stamp.as_bytes(), b".", body] {
+        mac.update(part);
+    }
+    Some(mac.finalize().into_bytes().into())
+}
+
+/// The header `webhook-signature` by these secrets.
+pub(crate) fn signatures<'a>(secrets: impl Iterator<Item = &'a str>, id: &str, stamp: &str, body: &[u8]) -> String {
+    let signatures = secrets.filter_map(|secret| sign(secret, id, stamp, body));
+    let written = signatures.map(|signature| format!("v1,{}", BASE64.encode(signature)));
+    written.collect::<Vec<_>>().join(" ")
+}
