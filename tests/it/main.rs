@@ -10,6 +10,7 @@ mod heyloyalty;
 mod measures;
 mod missing;
 mod port_suite;
+mod privileges;
 mod stories;
 mod template;
 mod tidy;

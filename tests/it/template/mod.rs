@@ -1,6 +1,8 @@
 //! The templates under `infra/` hold what the code relies on. A linter knows which properties there are; it
 //! does not know which of them Muster cannot do without.
 
+mod deployed;
+pub(crate) mod roles;
 mod rules;
 mod stack;
 mod tests;

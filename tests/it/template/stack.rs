@@ -44,10 +44,14 @@ impl Stack {
         Self { name: name.to_owned(), lines: text.lines().map(str::to_owned).collect(), root: Node::of(&documents[0]) }
     }
 
+    /// The entries of one of its sections, `Parameters` or `Resources`, say.
+    pub(super) fn section(&self, name: &str) -> Vec<(&str, &Node)> {
+        self.root.get(name).map(Node::entries).unwrap_or_default()
+    }
+
     /// Resources of a type; all where it is empty.
     pub(super) fn resources(&self, kind: &str) -> Vec<Resource<'_>> {
-        let all = self.root.get("Resources").map(Node::entries).unwrap_or_default();
-        let all = all.into_iter().map(|(name, body)| Resource {
+        let all = self.section("Resources").into_iter().map(|(name, body)| Resource {
             stack: self,
             name,
             kind: body.get("Type").and_then(Node::text).unwrap_or_default(),
@@ -148,7 +152,7 @@ impl Node {
         }
     }
 
-    fn entries(&self) -> Vec<(&str, &Self)> {
+    pub(super) fn entries(&self) -> Vec<(&str, &Self)> {
         match &self.value {
             Value::Map(entries) => entries.iter().map(|(name, node)| (name.as_str(), node)).collect(),
             Value::Text(_) | Value::List(_) => Vec::new(),

@@ -1,0 +1,303 @@
+//! An installation on the emulator, with the handlers of its functions in this process. Each function has ports
+//! of its own, under the name that it has on AWS, and calls through the recorder. Messages are handed on by the
+//! test, so that nobody waits for what is delayed: the clock goes there.
+
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex};
+
+use async_trait::async_trait;
+use aws_lambda_events::event::sqs::{SqsEvent, SqsMessage};
+use axum::Router;
+use axum::body::{Body, to_bytes};
+use axum::http::Request;
+use jiff::{SignedDuration, Timestamp};
+use muster::aws::{AwsPorts, SECRETS_MAX_AGE, Settings};
+use muster::catalog::CachedCatalog;
+use muster::control::Control;
+use muster::delivery::{Dice, Engine, Times};
+use muster::embedded::JumpClock;
+use muster::http::{Http, HttpTimes};
+use muster::model::{Lane, Message, QueueName};
+use muster::ports::{Clock, Outgoing, PortResult, Ports, Queue};
+use muster::steps::{Step, Steps};
+use muster_api::{Api, ApiToken, api_token};
+use muster_backfill::{Event, Task};
+use muster_ingest::Ingest;
+use muster_runtime::emulator::Emulator;
+use muster_runtime::recorder::{Call, Recorder, Units};
+use muster_tests::world::SECRET;
+use muster_twins::clock::TwinClock;
+use muster_twins::heyloyalty::{HeyloyaltyTwin, Options};
+use serde_json::Value;
+use tower::ServiceExt;
+
+const VENDOR: &str = "https://api.heyloyalty.com";
+
+/// What was sent and not handled yet.
+#[derive(Default)]
+struct Letters(Mutex<Vec<Letter>>);
+
+struct Letter {
+    due: Timestamp,
+    queue: QueueName,
+    body: String,
+}
+
+/// Sends, and keeps a copy of what is sent.
+struct Copied {
+    queue: Arc<dyn Queue>,
+    letters: Arc<Letters>,
+    clock: Arc<JumpClock>,
+}
+
+#[async_trait]
+impl Queue for Copied {
+    async fn send(&self, queue: &QueueName, messages: Vec<Outgoing>) -> PortResult<()> {
+        self.queue.send(queue, messages.clone()).await?;
+        let now = self.clock.now();
+        let letter = |Outgoing { body, delay }| Letter { due: now + delay, queue: queue.clone(), body };
+        self.letters.0.lock().unwrap().extend(messages.into_iter().map(letter));
+        Ok(())
+    }
+}
+
+/// The steps that were reached by anybody.
+#[derive(Default)]
+struct Reached(Mutex<BTreeSet<Step>>);
+
+impl Steps for Reached {
+    fn reached(&self, step: Step) {
+        self.0.lock().unwrap().insert(step);
+    }
+}
+
+/// What functions are made of.
+struct Wiring {
+    settings: Settings,
+    prefix: String,
+    clock: Arc<JumpClock>,
+    letters: Arc<Letters>,
+    steps: Arc<Reached>,
+    http: Http,
+}
+
+impl Wiring {
+    fn ports(&self, function: &str) -> Ports {
+        let settings = Settings { function_name: format!("{}{function}", self.prefix), ..self.settings.clone() };
+        let ports = AwsPorts::open(&settings, self.clock.clone(), SECRETS_MAX_AGE).ports();
+        let queue = Copied { queue: ports.queue, letters: self.letters.clone(), clock: self.clock.clone() };
+        Ports { queue: Arc::new(queue), ..ports }
+    }
+
+    async fn ingest(&self) -> Router {
+        muster_ingest::router(Arc::new(Ingest::open(self.ports("ingest"), self.steps.clone()).await.unwrap()))
+    }
+
+    async fn engine(&self, function: &str) -> Engine {
+        let (http, times) = (self.http.clone(), Times::default());
+        Engine::open(self.ports(function), http, times, self.steps.clone(), Dice::seeded(7)).await.unwrap()
+    }
+
+    async fn api(&self) -> (Router, ApiToken) {
+        let ports = self.ports("api");
+        let age = Times::default().cache_age;
+        let control = Control {
+            catalog: Arc::new(CachedCatalog::new(ports.catalog.clone(), ports.clock.clone(), age)),
+            http: self.http.clone(),
+            installation: muster::installation::installation_key(ports.vault.as_ref()).await.unwrap(),
+            destinations: muster::destinations::all(),
+            ports: ports.clone(),
+        };
+        let token = api_token(ports.vault.as_ref()).await.unwrap();
+        (muster_api::router(Arc::new(Api { control, token: token.clone() })), token)
+    }
+}
+
+pub(super) struct Site {
+    pub(super) clock: Arc<JumpClock>,
+    pub(super) twin: HeyloyaltyTwin,
+    /// Begins the names of everything here.
+    pub(super) prefix: String,
+    /// The sender of mails.
+    pub(super) mail_from: String,
+    recorder: Recorder,
+    letters: Arc<Letters>,
+    steps: Arc<Reached>,
+    ingest: Router,
+    api: Router,
+    token: ApiToken,
+    live: Engine,
+    bulk: Engine,
+    backfill: Engine,
+    /// Method and path of every request to the API that succeeded.
+    pub(super) asked: BTreeSet<(String, String)>,
+    /// The kinds of messages that were handled.
+    pub(super) handled: BTreeSet<&'static str>,
+}
+
+impl Site {
+    pub(super) async fn start() -> Self {
+        let emulator = Emulator::get().unwrap();
+        let mut settings = emulator.site(&["jobs", "heyloyalty-live", "heyloyalty-bulk"]).await.unwrap();
+        let prefix = settings.people_table.strip_suffix("people").unwrap().to_owned();
+        settings.secret_prefix.clone_from(&prefix);
+        let clock = Arc::new(JumpClock::frozen_at("2026-01-05T07:00:00Z".parse().unwrap()));
+        let owner = AwsPorts::open(&settings, clock.clone(), SECRETS_MAX_AGE).ports();
+        let recorder = Recorder::start(&emulator.url, Units::Left).await.unwrap();
+        settings.endpoint = Some(recorder.url.clone());
+        let twin_time = clock.clone();
+        let options = Options { clock: TwinClock::given(Arc::new(move || twin_time.now())), ..Options::default() };
+        let twin = HeyloyaltyTwin::start(options).await.unwrap();
+        let wiring = Wiring {
+            http: Http::new(HttpTimes::default(), [(VENDOR.to_owned(), twin.api_url())].into()).unwrap(),
+            prefix: prefix.clone(),
+            clock: clock.clone(),
+            letters: Arc::default(),
+            steps: Arc::default(),
+            settings,
+        };
+        start_each_as_the_first(&wiring, &owner).await;
+        let (api, token) = wiring.api().await;
+        Self {
+            ingest: wiring.ingest().await,
+            live: wiring.engine("heyloyalty-live").await,
+            bulk: wiring.engine("heyloyalty-bulk").await,
+            backfill: wiring.engine("backfill").await,
+            letters: wiring.letters,
+            steps: wiring.steps,
+            mail_from: wiring.settings.mail_from.unwrap(),
+            asked: BTreeSet::new(),
+            handled: BTreeSet::new(),
+            clock,
+            twin,
+            prefix,
+            recorder,
+            api,
+            token,
+        }
+    }
+
+    /// What every function called so far.
+    pub(super) fn calls(&self) -> Vec<Call> {
+        self.recorder.take()
+    }
+
+    /// The steps of the protocol that nobody took.
+    pub(super) fn steps_left(&self) -> Vec<Step> {
+        let reached = self.steps.0.lock().unwrap();
+        Step::ALL.into_iter().filter(|step| !reached.contains(step)).collect()
+    }
+
+    /// A request to the control API, which must succeed.
+    pub(super) async fn call(&mut self, method: &str, path: &str, body: Value) -> Value {
+        let request = Request::builder()
+            .method(method)
+            .uri(path)
+            .header("authorization", format!("Bearer {}", self.token.expose()))
+            .header("content-type", "application/json")
+            .body(if body.is_null() { Body::empty() } else { Body::from(body.to_string()) });
+        let (status, answer) = send(&self.api, request.unwrap()).await;
+        assert!((200..300).contains(&status), "{method} {path} was answered {status}: {answer}");
+        self.asked.insert((method.to_lowercase(), path.split('?').next().unwrap().to_owned()));
+        answer
+    }
+
+    /// Changes from the source `shop`; answers what ingest says.
+    pub(super) async fn ingest(&self, changes: &[Value]) -> Value {
+        let lines: Vec<String> = changes.iter().map(Value::to_string).collect();
+        let request = Request::post("/v1/ingest/shop")
+            .header("x-secret", SECRET)
+            .header("content-type", "application/x-ndjson")
+            .body(Body::from(lines.join("\n")));
+        send(&self.ingest, request.unwrap()).await.1
+    }
+
+    /// A webhook of the vendor, with user and password in Base64.
+    pub(super) async fn signal(&self, basic: &str, body: &Value) {
+        let request = Request::post("/v1/signals/act")
+            .header("authorization", format!("Basic {basic}"))
+            .header("content-type", "application/json")
+            .body(Body::from(body.to_string()));
+        let (status, answer) = send(&self.ingest, request.unwrap()).await;
+        assert_eq!(status, 200, "{answer}");
+    }
+
+    /// What a schedule starts.
+    pub(super) async fn task(&self, task: Task) {
+        muster_backfill::handle(&self.backfill, Event::Task(task), Times::default().function_timeout).await.unwrap();
+    }
+
+    /// Loses every message that waits.
+    pub(super) fn lose_messages(&self) {
+        self.letters.0.lock().unwrap().clear();
+    }
+
+    /// Hands every message to the function of its queue, delayed ones when their time has come, until there are
+    /// none left.
+    pub(super) async fn run(&mut self) {
+        while let Some(letter) = self.next_letter() {
+            self.clock.advance_to(letter.due);
+            self.handled.insert(kind(&Message::decode(&letter.body).unwrap()));
+            let mut message = SqsMessage::default();
+            message.message_id = Some("one".to_owned());
+            message.body = Some(letter.body.clone());
+            let mut event = SqsEvent::default();
+            event.records = vec![message];
+            let remaining = Times::default().function_timeout;
+            let answer = match &letter.queue {
+                QueueName::Jobs => muster_backfill::handle_jobs(&self.backfill, event, remaining).await,
+                QueueName::Destination(_, Lane::Live) => muster_deliver::handle(&self.live, event, remaining).await,
+                QueueName::Destination(_, Lane::Bulk) => muster_deliver::handle(&self.bulk, event, remaining).await,
+            };
+            assert_eq!(answer.batch_item_failures.len(), 0, "{}", letter.body);
+        }
+    }
+
+    fn next_letter(&self) -> Option<Letter> {
+        let mut letters = self.letters.0.lock().unwrap();
+        let (first, _) = letters.iter().enumerate().min_by_key(|(_, letter)| letter.due)?;
+        Some(letters.remove(first))
+    }
+
+    /// Lets time pass.
+    pub(super) fn pass(&self, time: SignedDuration) {
+        self.clock.advance(time);
+    }
+}
+
+/// Whoever comes first makes the installation's key, and the API its token.
+async fn start_each_as_the_first(wiring: &Wiring, owner: &Ports) {
+    let forget = async || {
+        owner.vault.delete("installation").await.unwrap();
+        owner.vault.delete("api").await.unwrap();
+    };
+    let _ = wiring.ingest().await;
+    forget().await;
+    for function in ["heyloyalty-live", "heyloyalty-bulk", "backfill"] {
+        let _ = wiring.engine(function).await;
+        forget().await;
+    }
+    let _ = wiring.api().await;
+    forget().await;
+}
+
+fn kind(message: &Message) -> &'static str {
+    match message {
+        Message::Nudge(_) => "nudge",
+        Message::Landed { .. } => "landed",
+        Message::Signal { .. } => "signal",
+        Message::SignalKey { .. } => "signal of a key",
+        Message::Job { .. } => "job",
+        Message::Prepare { .. } => "prepare",
+    }
+}
+
+/// Every kind of message.
+pub(super) const MESSAGES: [&str; 6] = ["job", "landed", "nudge", "prepare", "signal", "signal of a key"];
+
+async fn send(router: &Router, request: Request<Body>) -> (u16, Value) {
+    let response = router.clone().oneshot(request).await.unwrap();
+    let status = response.status().as_u16();
+    let bytes = to_bytes(response.into_body(), usize::MAX).await.unwrap();
+    (status, serde_json::from_slice(&bytes).unwrap_or(Value::Null))
+}
