@@ -1,4 +1,4 @@
-//! A token bucket as a pure decision: what a stored bucket grants at a time.
+//! A token bucket as a pure decision, the same for every store: what a stored bucket grants at a time.
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -13,7 +13,7 @@ const ROUNDING: SignedDuration = SignedDuration::from_micros(1);
 
 /// A bucket as it is stored. Its rate is not part of it: whoever takes brings the one that holds now.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-pub(crate) struct Bucket {
+pub struct Bucket {
     /// Tokens at `refilled_at`; more than the burst after a return, which the next take cuts.
     tokens: f64,
     refilled_at: Timestamp,
@@ -22,14 +22,14 @@ pub(crate) struct Bucket {
 
 impl Bucket {
     /// A bucket from which nothing was taken yet.
-    pub(crate) fn full() -> Self {
+    pub fn full() -> Self {
         Self { tokens: f64::MAX, refilled_at: Timestamp::UNIX_EPOCH, blocked_until: None }
     }
 
     /// Takes up to `want`, at least one; the bucket is changed only where tokens are granted.
     ///
     /// Where `now` is before the last refill (another machine's clock, or one set back) nothing comes back.
-    pub(crate) fn take(&mut self, rate: Rate, want: u32, now: Timestamp) -> Grant {
+    pub fn take(&mut self, rate: Rate, want: u32, now: Timestamp) -> Grant {
         let per_second = rate.per_second.max(0.0);
         let now = now.max(self.refilled_at);
         let refilled = self.tokens + per_second * seconds(self.refilled_at, now);
@@ -51,12 +51,12 @@ impl Bucket {
     }
 
     /// Gives back what was not used.
-    pub(crate) fn give_back(&mut self, tokens: u32) {
+    pub fn give_back(&mut self, tokens: u32) {
         self.tokens += f64::from(tokens);
     }
 
     /// Grants nothing until a time; a longer block stays.
-    pub(crate) fn block(&mut self, until: Timestamp) {
+    pub fn block(&mut self, until: Timestamp) {
         self.blocked_until = self.blocked_until.max(Some(until));
     }
 }

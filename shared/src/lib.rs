@@ -3,8 +3,7 @@
 
 #[cfg(feature = "aws")]
 pub mod aws;
-#[cfg(any(feature = "aws", feature = "embedded"))]
-mod bucket;
+pub mod bucket;
 pub mod catalog;
 pub mod clock;
 pub mod control;

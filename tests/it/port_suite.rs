@@ -9,6 +9,7 @@ use muster::aws::{AwsPorts, SECRETS_MAX_AGE, Settings, config};
 use muster::embedded::{Embedded, JumpClock};
 use muster::model::QueueName;
 use muster::ports::{Document, Kind, Mail, Ports};
+use muster_memory::{Memory, VirtualClock};
 use muster_runtime::emulator::Emulator;
 use muster_tests::port_suite::PortWorld;
 use muster_tests::port_suite::fixtures::start;
@@ -49,6 +50,34 @@ impl PortWorld for EmbeddedWorld {
 
     async fn history(&self, kind: Kind, id: &str) -> Vec<Document> {
         self.embedded.history(kind, id).await.unwrap()
+    }
+}
+
+struct MemoryWorld(Memory);
+
+impl MemoryWorld {
+    async fn new() -> Self {
+        Self(Memory::new(Arc::new(VirtualClock::at(start()))))
+    }
+}
+
+#[async_trait]
+impl PortWorld for MemoryWorld {
+    async fn ports(&self) -> Ports {
+        self.0.ports()
+    }
+
+    async fn arrived(&self, queue: &QueueName) -> Vec<String> {
+        let received = self.0.queue().receive(queue, 100, SignedDuration::from_mins(1));
+        received.into_iter().map(|message| message.body).collect()
+    }
+
+    async fn mails(&self) -> Vec<Mail> {
+        self.0.mails()
+    }
+
+    async fn history(&self, kind: Kind, id: &str) -> Vec<Document> {
+        self.0.history(kind, id)
     }
 }
 
@@ -132,6 +161,10 @@ mod on_aws {
 }
 
 mod in_memory {
+    muster_tests::port_suite!(super::MemoryWorld::new());
+}
+
+mod in_sqlite {
     muster_tests::port_suite!(super::EmbeddedWorld::in_memory());
 }
 
