@@ -10,7 +10,7 @@ use muster::control::{
     SignalLogin, SourceEdit,
 };
 use muster::destination::{Checked, Discovered};
-use muster::model::{Authorization, Job, Source};
+use muster::model::{Authorization, Job, Replay, Source};
 use schemars::generate::SchemaSettings;
 use serde_json::{Value, json};
 
@@ -96,6 +96,7 @@ fn schemas() -> Value {
         PersonQuery,
         Problem,
         Renaming,
+        Replay,
         Source,
     );
     Value::Object(generator.take_definitions(true))

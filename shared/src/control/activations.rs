@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -12,7 +12,7 @@ use super::{Control, ControlError, ControlResult, MAX_NAME, Page, Part, check_de
 use crate::model::activation::DEFAULT_RETRY_WINDOW_HOURS;
 use crate::model::{
     Activation, ActivationId, ActivationStatus, AttributeId, AttributeLink, AudienceId, AudienceLink, AuthorizationId,
-    Earning, FieldName, Identifier, IdentifierType, Job, JobKind, LinkState, Path, Provider, SourceId,
+    Earning, FieldName, Identifier, IdentifierType, Job, JobKind, LinkState, Path, Provider, Replay, SourceId,
 };
 use crate::ports::PortResult;
 
@@ -394,6 +394,25 @@ impl Control {
             return Err(ControlError::conflict("the activation does not deliver: activate or resume it first"));
         }
         Ok(self.set_going(&activation, kind).await?)
+    }
+
+    /// Sends again whoever a filter picks.
+    ///
+    /// # Errors
+    /// `NotFound`; `Invalid` for a filter that picks nothing or a rate below 0.1; `Conflict` for an activation that
+    /// does not deliver.
+    pub async fn replay(&self, id: &ActivationId, replay: Replay) -> ControlResult<Job> {
+        let activation = self.activation(id).await?;
+        if replay.ended.is_empty() {
+            return Err(ControlError::invalid("ended", "name at least one end"));
+        }
+        if replay.people_per_second.is_some_and(|rate| !(0.1..=100_000.0).contains(&rate)) {
+            return Err(ControlError::invalid("people_per_second", "must be between 0.1 and 100000"));
+        }
+        if !activation.status.delivers() {
+            return Err(ControlError::conflict("the activation does not deliver: activate or resume it first"));
+        }
+        Ok(crate::delivery::start_replay(&self.ports, &activation, replay, SignedDuration::ZERO).await?)
     }
 }
 

@@ -30,7 +30,7 @@ use rand::rngs::StdRng;
 
 pub use plan::{Arrival, Plan, plan};
 pub use times::{InvalidTimes, Times};
-pub use walk::start_job;
+pub use walk::{start_job, start_replay};
 
 use crate::catalog::{CachedCatalog, Snapshot};
 use crate::destination::{Context, Destination, Links};

@@ -1,6 +1,8 @@
 //! Walks: over all people of a source, nudging whoever is pending. Resumable by cursor, harmless when
 //! doubled; they carry keys only, so that they can never overtake a newer change.
 
+use std::collections::BTreeSet;
+
 use jiff::{SignedDuration, Timestamp};
 
 use super::{Engine, LIVE_NUDGE, plain_nudge};
@@ -8,7 +10,7 @@ use crate::catalog::{Edit, edit_activation, get};
 use crate::model::pending::{Due, RecordShape, due, records};
 use crate::model::{
     Activation, ActivationId, ActivationStatus, Job, JobId, JobKind, JobStatus, Lane, Message, Nudge, PersonKey,
-    QueueName, Reason,
+    QueueName, Reason, Replay,
 };
 use crate::ports::{Doubted, MAX_DELAY, Outgoing, PortResult, Ports, Row, Segment, Walked};
 use crate::steps::Step;
@@ -27,6 +29,26 @@ pub async fn start_job(
     kind: JobKind,
     delay: SignedDuration,
 ) -> PortResult<Job> {
+    start(ports, activation, kind, None, delay).await
+}
+
+/// Starts a replay after `delay`.
+pub async fn start_replay(
+    ports: &Ports,
+    activation: &Activation,
+    replay: Replay,
+    delay: SignedDuration,
+) -> PortResult<Job> {
+    start(ports, activation, JobKind::Replay, Some(replay), delay).await
+}
+
+async fn start(
+    ports: &Ports,
+    activation: &Activation,
+    kind: JobKind,
+    replay: Option<Replay>,
+    delay: SignedDuration,
+) -> PortResult<Job> {
     let id: JobId = uuid::Uuid::now_v7().to_string().parse().expect("a UUID is a slug");
     let job = Job {
         id,
@@ -41,6 +63,7 @@ pub async fn start_job(
         moved_at: None,
         ended_at: None,
         why: None,
+        replay,
     };
     ports.ledger.put_job(&job).await?;
     let body = Message::Job { job: job.id.clone() }.encode();
@@ -110,21 +133,32 @@ impl Engine {
     /// Walks a page; answers whether there is another one for this worker.
     async fn walk_page(&self, job: &Job, activation: &Activation) -> PortResult<bool> {
         let people = &self.ports.people;
-        let Walked { rows, next } =
-            people.walk(&activation.source, Some(&activation.id), Segment::WHOLE, job.cursor, PAGE).await?;
+        let Walked { rows, next } = match job.replay.as_ref().and_then(|replay| replay.person) {
+            Some(person) => Walked { rows: people.read(&[person], Some(&activation.id)).await?, next: None },
+            None => {
+                let page = job.replay.as_ref().and_then(people_per_pause).unwrap_or(PAGE);
+                people.walk(&activation.source, Some(&activation.id), Segment::WHOLE, job.cursor, page).await?
+            }
+        };
         let spec = self.destination(&activation.destination)?.spec();
         let now = self.now();
-        let people: Vec<PersonKey> = rows
-            .iter()
-            .filter(|row| is_wanted(row, activation, spec.shape, job.kind, now))
-            .map(|row| row.person.key)
-            .collect();
-        if job.kind == JobKind::Resync {
-            let doubted: Vec<Doubted> = people.iter().copied().map(Doubted::Person).collect();
+        let doubted = doubted(&rows, job);
+        let people: Vec<PersonKey> = match job.kind {
+            JobKind::Replay => {
+                let people = doubted.iter().map(|(Doubted::Person(person) | Doubted::Record(person, _))| *person);
+                people.collect::<BTreeSet<_>>().into_iter().collect()
+            }
+            JobKind::Backfill | JobKind::Resume | JobKind::CatchUp | JobKind::Resync => {
+                let wanted = rows.iter().filter(|row| is_wanted(row, activation, spec.shape, job.kind, now));
+                wanted.map(|row| row.person.key).collect()
+            }
+        };
+        // Before the nudge: without it a receipt says that nothing is to be done.
+        if !doubted.is_empty() {
             self.ports.people.raise_doubt(&activation.id, &doubted).await?;
         }
         let nudged = people.len() as u64;
-        let reopen = matches!(job.kind, JobKind::CatchUp | JobKind::Resync);
+        let reopen = matches!(job.kind, JobKind::CatchUp | JobKind::Resync | JobKind::Replay);
         let nudge = Nudge { reopen, ..plain_nudge(activation, people, Lane::Bulk) };
         let most = if spec.bulk.is_some() { BULK_NUDGE } else { LIVE_NUDGE };
         self.send_nudge(&activation.destination, nudge, most).await?;
@@ -145,6 +179,13 @@ impl Engine {
         }
         let mine = self.ports.ledger.advance_job(job, &walked).await?;
         self.steps.reached(Step::CursorSaved);
+        let pause = job.replay.as_ref().and_then(|replay| replay.people_per_second).filter(|_| mine && !over);
+        if let Some(per_second) = pause {
+            #[expect(clippy::cast_precision_loss, reason = "a page has a thousand people")]
+            let pause = SignedDuration::try_from_secs_f64(nudged as f64 / per_second).unwrap_or(MAX_DELAY);
+            self.send_message(&QueueName::Jobs, &Message::Job { job: job.id.clone() }, pause).await?;
+            return Ok(false);
+        }
         Ok(mine && !over)
     }
 
@@ -168,6 +209,30 @@ impl Engine {
         .await?;
         self.catalog.forget().await;
         Ok(())
+    }
+}
+
+/// Most people between two pauses of a replay that has a rate: a pause stays well below the time after which a
+/// walk counts as stalled.
+fn people_per_pause(replay: &Replay) -> Option<usize> {
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "cut to between 1 and a page")]
+    replay.people_per_second.map(|per_second| (per_second * 240.0).clamp(1.0, PAGE as f64) as usize)
+}
+
+/// What of a page is to be sent again although its receipts say that it is done.
+fn doubted(rows: &[Row], job: &Job) -> Vec<Doubted> {
+    match (&job.replay, job.kind) {
+        (Some(replay), _) => {
+            let picked = |row: &Row| {
+                let records = row.standing.records.iter().filter(|(record, standing)| {
+                    standing.receipt.as_ref().is_some_and(|receipt| replay.picks(&row.person, record, receipt))
+                });
+                records.map(|(record, _)| Doubted::Record(row.person.key, record.clone())).collect::<Vec<_>>()
+            };
+            rows.iter().flat_map(picked).collect()
+        }
+        (None, JobKind::Resync) => rows.iter().map(|row| Doubted::Person(row.person.key)).collect(),
+        (None, JobKind::Backfill | JobKind::Resume | JobKind::CatchUp | JobKind::Replay) => Vec::new(),
     }
 }
 

@@ -1,11 +1,14 @@
 //! A walk over a source's people for one activation.
 
+use std::collections::BTreeSet;
+
 use jiff::{SignedDuration, Timestamp};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::ids::{ActivationId, JobId, PersonKey};
-use super::standing::Reason;
+use super::ids::{ActivationId, AudienceId, JobId, PersonKey, RecordId};
+use super::person::Person;
+use super::standing::{Ending, Reason, Receipt};
 
 /// A job with its progress.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -39,6 +42,55 @@ pub struct Job {
     pub ended_at: Option<Timestamp>,
     /// Why it ended early.
     pub why: Option<Reason>,
+    /// Whom a replay sends again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replay: Option<Replay>,
+}
+
+/// Which records a replay sends again, and how fast. What is absent picks everything.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Replay {
+    /// Records that ended so.
+    pub ended: BTreeSet<Ending>,
+    /// Only records of this audience; where a person is one record, people who were ever said to be in it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub audience: Option<AudienceId>,
+    /// Only records that ended for exactly this reason, as the lists show it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// Only records that ended at this time or later.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>")]
+    pub since: Option<Timestamp>,
+    /// Only records that ended before this time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>")]
+    pub until: Option<Timestamp>,
+    /// Only this person.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>")]
+    pub person: Option<PersonKey>,
+    /// At most so many people a second, 0.1 or more; as fast as the budget allows where absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub people_per_second: Option<f64>,
+}
+
+impl Replay {
+    /// Whether it sends a record of this person again.
+    pub fn picks(&self, person: &Person, record: &RecordId, receipt: &Receipt) -> bool {
+        let Self { ended, audience, reason, since, until, person: only, people_per_second: _ } = self;
+        let of_audience = |audience: &AudienceId| match record {
+            RecordId::Person => person.memberships.contains_key(audience),
+            RecordId::Audience(one) => one == audience,
+        };
+        receipt.outcome.ending().is_some_and(|ending| ended.contains(&ending))
+            && audience.as_ref().is_none_or(of_audience)
+            && reason.as_ref().is_none_or(|reason| receipt.outcome.reason().is_some_and(|told| told.as_str() == reason))
+            && since.is_none_or(|since| receipt.at >= since)
+            && until.is_none_or(|until| receipt.at < until)
+            && only.is_none_or(|only| person.key == only)
+    }
 }
 
 impl Job {
@@ -62,6 +114,8 @@ pub enum JobKind {
     CatchUp,
     /// By hand: everybody again, whatever the receipts say.
     Resync,
+    /// By hand: whoever a filter picks, again.
+    Replay,
 }
 
 /// How far a job is.

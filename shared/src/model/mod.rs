@@ -32,10 +32,10 @@ pub use ids::{
     ActivationId, AttributeId, AudienceId, AuthorizationId, FieldName, FlightId, IdentifierType, JobId, KeyHash,
     PersonKey, Provider, RecordId, SourceId,
 };
-pub use job::{Job, JobKind, JobStatus};
+pub use job::{Job, JobKind, JobStatus, Replay};
 pub use message::{Lane, Message, Nudge, QueueName};
 pub use person::{Entry, Former, Gone, GoneReason, Membership, Path, Person, Suppression, Version};
 pub use sighting::{Address, Sightings};
-pub use standing::{Doubt, Outcome, Reason, Receipt, RecordStanding, Standing};
+pub use standing::{Doubt, Ending, Outcome, Reason, Receipt, RecordStanding, Standing};
 pub use trace::TraceId;
 pub use value::{AttributeType, Value};

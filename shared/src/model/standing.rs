@@ -113,6 +113,17 @@ pub enum Outcome {
 }
 
 impl Outcome {
+    /// As what it is counted; `None` while it waits.
+    pub fn ending(&self) -> Option<Ending> {
+        match self {
+            Self::Delivered => Some(Ending::Delivered),
+            Self::Filtered { .. } => Some(Ending::Filtered),
+            Self::Rejected { .. } => Some(Ending::Rejected),
+            Self::Parked { .. } => Some(Ending::Parked),
+            Self::Waiting { .. } => None,
+        }
+    }
+
     /// The reason, where there is one.
     pub fn reason(&self) -> Option<&Reason> {
         match self {
@@ -165,7 +176,7 @@ pub struct Account {
 }
 
 /// The kinds of end, the worst last: of several records of a person the worst counts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Ending {
     /// [`Outcome::Delivered`]
@@ -250,14 +261,7 @@ impl Standing {
     pub fn ending<'a>(&self, records: impl IntoIterator<Item = &'a RecordId>) -> Option<Ending> {
         let mut worst = None;
         for record in records {
-            let ending = match self.receipt(record)?.outcome {
-                Outcome::Delivered => Ending::Delivered,
-                Outcome::Filtered { .. } => Ending::Filtered,
-                Outcome::Rejected { .. } => Ending::Rejected,
-                Outcome::Parked { .. } => Ending::Parked,
-                Outcome::Waiting { .. } => return None,
-            };
-            worst = worst.max(Some(ending));
+            worst = worst.max(Some(self.receipt(record)?.outcome.ending()?));
         }
         worst
     }

@@ -4,6 +4,7 @@
 
 mod catalog;
 mod clock;
+mod effects;
 mod ledger;
 mod mailer;
 mod people;
@@ -19,6 +20,7 @@ pub use clock::VirtualClock;
 pub use queue::{MemoryQueue, ReceiptHandle, Received};
 
 use catalog::Documents;
+use effects::EffectRows;
 use ledger::Notes;
 use mailer::Outbox;
 use people::Rows;
@@ -29,6 +31,7 @@ pub struct Memory {
     people: Arc<Rows>,
     catalog: Arc<Documents>,
     ledger: Arc<Notes>,
+    effects: Arc<EffectRows>,
     queue: Arc<MemoryQueue>,
     vault: Arc<Secrets>,
     mailer: Arc<Outbox>,
@@ -42,6 +45,7 @@ impl Memory {
             people: Arc::default(),
             catalog: Arc::default(),
             ledger: Arc::default(),
+            effects: Arc::default(),
             queue: Arc::new(MemoryQueue::new(Arc::clone(&clock))),
             vault: Arc::default(),
             mailer: Arc::default(),
@@ -55,6 +59,7 @@ impl Memory {
             people: self.people.clone(),
             catalog: self.catalog.clone(),
             ledger: self.ledger.clone(),
+            effects: self.effects.clone(),
             queue: self.queue.clone(),
             vault: self.vault.clone(),
             mailer: self.mailer.clone(),

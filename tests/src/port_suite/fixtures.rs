@@ -101,6 +101,7 @@ pub fn job(id: &str, started_at: Timestamp) -> Job {
         moved_at: None,
         ended_at: None,
         why: None,
+        replay: None,
     }
 }
 

@@ -8,7 +8,7 @@ use axum::response::Response;
 use http::StatusCode;
 use muster::control::{ActivationChange, ActivationView, Labels, NewActivation, Page, SignalLogin};
 use muster::destination::Checked;
-use muster::model::{ActivationId, Job, JobKind};
+use muster::model::{ActivationId, Job, JobKind, Replay};
 use serde::Deserialize;
 use utoipa::IntoParams;
 use utoipa_axum::router::OpenApiRouter;
@@ -28,6 +28,7 @@ pub(super) fn routes() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(resume))
         .routes(routes!(catch_up))
         .routes(routes!(resync))
+        .routes(routes!(replay))
         .routes(routes!(set_signal_login))
 }
 
@@ -144,6 +145,19 @@ async fn resync(
     Named(id): Named<ActivationId>,
 ) -> Result<(StatusCode, Json<Job>), Problem> {
     walk(&api, &id, JobKind::Resync).await
+}
+
+/// Sends again whoever a filter picks: by how and when a record ended, its reason, an audience, a person.
+#[utoipa::path(post, path = "/v1/activations/{activation}/replay", tag = "activations",
+    params(("activation" = String, Path)),
+    request_body(content = ref("#/components/schemas/Replay"), content_type = "application/json"),
+    responses((status = 202, description = "The walk", body = ref("#/components/schemas/Job"))))]
+async fn replay(
+    State(api): State<Arc<Api>>,
+    Named(id): Named<ActivationId>,
+    Body(filter): Body<Replay>,
+) -> Result<(StatusCode, Json<Job>), Problem> {
+    Ok((StatusCode::ACCEPTED, Json(api.control.replay(&id, filter).await?)))
 }
 
 /// Sets the login that the vendor's own webhooks to `/v1/signals/{activation}` must bear (HTTP Basic).
