@@ -3,6 +3,33 @@
 //! A twin is written from the vendor's documentation alone and keeps state, so a test asserts on
 //! what ended up at the vendor, not on which calls were made. Where the documentation is silent the
 //! default is the strictest or most harmful reading: a client that passes is safe.
+//!
+//! # The side door
+//!
+//! Every twin is steered by its handle ([`Twin`] and what its module adds), and by JSON over HTTP on a
+//! port of its own, without authentication. Bodies and answers are the serde forms of the handle's types. 404: no
+//! such thing; 400 with `{"error"}`: refused; 204: done, nothing to show. These routes are the same for all:
+//!
+//! | route | method |
+//! | --- | --- |
+//! | `GET`, `PUT`, `PATCH /switches` | `switches`, `set_switches`; PATCH takes a part |
+//! | `GET`, `PUT /clock` | `{"now"}`; `{"now"}`, `{"advance_seconds"}` or `"machine"` |
+//! | `GET`, `DELETE /counters` | `counters`, `reset_counters` |
+//! | `GET`, `DELETE /unexpected` | `unexpected`, `clear_unexpected` |
+//! | `POST`, `GET`, `DELETE /faults` | `push_fault`, `scripted_faults`, `clear_faults` |
+//! | `PUT /faults/seeded` | `seed_faults`; `seed_faults_by_route` where the body is an array |
 
+mod address;
 pub mod clock;
+mod door;
+mod faults;
 pub mod heyloyalty;
+mod outbox;
+mod reply;
+mod serve;
+mod traffic;
+mod twin;
+mod wire;
+
+pub use traffic::Traffic;
+pub use twin::Twin;

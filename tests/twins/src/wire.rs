@@ -14,10 +14,10 @@ use tokio::net::{TcpListener, TcpStream};
 
 /// Resets its connection as soon as the answer is about to be written.
 #[derive(Debug, Clone, Default)]
-pub(super) struct ResetSwitch(Arc<AtomicBool>);
+pub(crate) struct ResetSwitch(Arc<AtomicBool>);
 
 impl ResetSwitch {
-    pub(super) fn pull(&self) {
+    pub(crate) fn pull(&self) {
         self.0.store(true, Ordering::Release);
     }
 
@@ -26,7 +26,7 @@ impl ResetSwitch {
     }
 }
 
-pub(super) struct ResettableListener(pub TcpListener);
+pub(crate) struct ResettableListener(pub TcpListener);
 
 impl Listener for ResettableListener {
     type Io = ResettableStream;
@@ -50,7 +50,7 @@ impl Listener for ResettableListener {
     }
 }
 
-pub(super) struct ResettableStream {
+pub(crate) struct ResettableStream {
     stream: TcpStream,
     switch: ResetSwitch,
 }
