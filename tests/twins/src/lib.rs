@@ -20,6 +20,7 @@
 //! | `PUT /faults/seeded` | `seed_faults`; `seed_faults_by_route` where the body is an array |
 
 mod address;
+pub mod cheetah_digital;
 pub mod clock;
 mod door;
 mod faults;
