@@ -25,6 +25,7 @@ pub mod clock;
 mod door;
 mod faults;
 pub mod heyloyalty;
+pub mod lytics;
 mod outbox;
 mod reply;
 mod serve;
