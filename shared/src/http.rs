@@ -5,8 +5,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
-use reqwest::{Method, RequestBuilder, StatusCode};
+use reqwest::header::{HeaderMap, HeaderValue};
+use reqwest::{Method, Request, RequestBuilder, StatusCode};
 use tokio::sync::Mutex;
 
 use crate::destination::{Applied, Failure};
@@ -19,7 +21,7 @@ pub const MAX_RETRY_AFTER: SignedDuration = SignedDuration::from_hours(1);
 /// Nobody waits longer than this for a token inside a run.
 const MAX_TOKEN_WAIT: SignedDuration = SignedDuration::from_secs(2);
 /// Largest answer that is read, in bytes.
-const MAX_ANSWER_BYTES: usize = 32 * 1024 * 1024;
+pub const MAX_ANSWER_BYTES: usize = 32 * 1024 * 1024;
 
 /// Times of the client.
 #[derive(Debug, Clone, Copy)]
@@ -38,10 +40,74 @@ impl Default for HttpTimes {
     }
 }
 
+/// Carries a request to its host and brings the answer.
+#[async_trait]
+pub trait Transport: Send + Sync {
+    /// One request, with no redirect followed. A body longer than [`MAX_ANSWER_BYTES`] is an error.
+    ///
+    /// # Errors
+    /// Where no whole answer came.
+    async fn carry(&self, request: Request) -> Result<Carried, Broken>;
+}
+
+/// A whole answer as it came.
+#[derive(Clone)]
+pub struct Carried {
+    /// Its status.
+    pub status: StatusCode,
+    /// Its headers.
+    pub headers: HeaderMap,
+    /// Its body.
+    pub body: Vec<u8>,
+}
+
+/// Why there is no whole answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Broken {
+    /// The connection was never made, so nothing was sent.
+    Unreachable,
+    /// The time was over.
+    TimedOut,
+    /// The connection broke first.
+    Reset,
+    /// The answer was too long.
+    TooLong,
+}
+
+/// Over the network.
+struct Network(reqwest::Client);
+
+#[async_trait]
+impl Transport for Network {
+    async fn carry(&self, request: Request) -> Result<Carried, Broken> {
+        let mut answer = self.0.execute(request).await.map_err(|error| name(&error))?;
+        let mut body = Vec::new();
+        while let Some(chunk) = answer.chunk().await.map_err(|error| name(&error))? {
+            if body.len() + chunk.len() > MAX_ANSWER_BYTES {
+                return Err(Broken::TooLong);
+            }
+            body.extend_from_slice(&chunk);
+        }
+        Ok(Carried { status: answer.status(), headers: std::mem::take(answer.headers_mut()), body })
+    }
+}
+
+fn name(error: &reqwest::Error) -> Broken {
+    if error.is_connect() {
+        Broken::Unreachable
+    } else if error.is_timeout() {
+        Broken::TimedOut
+    } else {
+        Broken::Reset
+    }
+}
+
 /// The HTTP client of the program.
 #[derive(Clone)]
 pub struct Http {
+    /// Makes requests; only `transport` sends them.
     client: reqwest::Client,
+    transport: Arc<dyn Transport>,
     rewrites: Arc<BTreeMap<String, String>>,
     times: HttpTimes,
 }
@@ -60,7 +126,14 @@ impl Http {
             .user_agent(concat!("muster/", env!("CARGO_PKG_VERSION")))
             .build()
             .map_err(|error| format!("HTTP client: {error}"))?;
-        Ok(Self { client, rewrites: Arc::new(rewrites), times })
+        let transport = Arc::new(Network(client.clone()));
+        Ok(Self { client, transport, rewrites: Arc::new(rewrites), times })
+    }
+
+    /// The same client with another way to the hosts: into a stand-in in the same process, say.
+    #[must_use]
+    pub fn over(self, transport: Arc<dyn Transport>) -> Self {
+        Self { transport, ..self }
     }
 
     /// The client's times.
@@ -180,29 +253,21 @@ impl Session {
             Some(trace) => request.header("traceparent", trace.header()),
             None => request,
         };
+        let request = request
+            .build()
+            .map_err(|_| Failure::Rejected { reason: Reason::new("no valid request could be made of it") })?;
         let sent_at = self.now();
-        let answer = match request.send().await {
-            Ok(answer) => self.read(answer).await,
-            Err(error) => Err(describe(&error)),
-        };
+        let carried = self.http.transport.carry(request).await;
         let took = self.now().duration_since(sent_at);
         self.account.meter.note(Metric::VendorMilliseconds, took.as_secs_f64() * 1000.0);
-        answer
+        self.read(carried.map_err(describe)?).await
     }
 
-    async fn read(&self, mut answer: reqwest::Response) -> Result<Answer, Failure> {
-        let status = answer.status();
-        let header =
-            |name| answer.headers().get(name).and_then(|value: &reqwest::header::HeaderValue| value.to_str().ok());
+    async fn read(&self, carried: Carried) -> Result<Answer, Failure> {
+        let Carried { status, headers, body } = carried;
+        let header = |name| headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok());
         let retry_after = header("retry-after").and_then(|text| read_retry_after(text, self.now()));
         let date = header("date").and_then(read_http_date);
-        let mut body = Vec::new();
-        while let Some(chunk) = answer.chunk().await.map_err(|error| describe(&error))? {
-            if body.len() + chunk.len() > MAX_ANSWER_BYTES {
-                return Err(open("the vendor's answer is too long"));
-            }
-            body.extend_from_slice(&chunk);
-        }
         if status == StatusCode::TOO_MANY_REQUESTS {
             let pause = retry_after.unwrap_or(SignedDuration::from_secs(1));
             let until = self.now().saturating_add(pause).unwrap_or(Timestamp::MAX);
@@ -273,15 +338,16 @@ fn open(reason: &str) -> Failure {
     Failure::Retryable { reason: Reason::new(reason), applied: Applied::Open }
 }
 
-fn describe(error: &reqwest::Error) -> Failure {
-    if error.is_connect() {
-        let reason = Reason::new("the vendor could not be reached");
-        return Failure::Retryable { reason, applied: Applied::No };
+fn describe(broken: Broken) -> Failure {
+    match broken {
+        Broken::Unreachable => {
+            let reason = Reason::new("the vendor could not be reached");
+            Failure::Retryable { reason, applied: Applied::No }
+        }
+        Broken::TimedOut => open("the vendor did not answer in time"),
+        Broken::Reset => open("the connection broke before the vendor's answer was whole"),
+        Broken::TooLong => open("the vendor's answer is too long"),
     }
-    if error.is_timeout() {
-        return open("the vendor did not answer in time");
-    }
-    open("the connection broke before the vendor's answer was whole")
 }
 
 /// `Retry-After` in seconds or as a date; what is absurd is capped, what is unreadable ignored.

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use muster::destinations;
 use muster::model::Provider;
-use muster_tests::worlds::HeyloyaltyWorld;
+use muster_tests::worlds::{HeyloyaltyWorld, WebhookWorld};
 
 /// A module of tests for each world, and the names of all.
 macro_rules! worlds {
@@ -19,6 +19,13 @@ macro_rules! worlds {
 
 worlds! {
     heyloyalty => HeyloyaltyWorld::start(),
+    webhook => WebhookWorld::start(),
+}
+
+/// A receiver that says nothing of single records.
+mod webhook_by_status {
+    use super::*;
+    muster_tests::contract_suite!(WebhookWorld::start_by_status());
 }
 
 #[test]

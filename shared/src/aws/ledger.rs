@@ -74,11 +74,11 @@ fn place(job: &Job) -> AttributeValue {
 
 /// The update that stores a job.
 fn job_update(job: &Job) -> PortResult<Update> {
-    let update = Update::new(key("job", job.id.as_str()), String::new());
     let ended = job.ended_at.filter(|_| job.status != JobStatus::Running);
     let expires = ended.and_then(|ended| ended.saturating_add(ENDED_JOBS).ok());
     let set = if expires.is_some() { "SET b = :b, t = :t, #ttl = :ttl" } else { "SET b = :b, t = :t" };
-    let update = update.set(set).value(":b", stored::encode(STORE, job)?.value).value(":t", place(job));
+    let update = Update::new(key("job", job.id.as_str()), set);
+    let update = update.value(":b", stored::encode(STORE, job)?.value).value(":t", place(job));
     Ok(match expires {
         Some(at) => update.name("#ttl", "ttl").value(":ttl", number(u64::try_from(at.as_second()).unwrap_or_default())),
         None => update,

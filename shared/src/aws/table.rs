@@ -55,12 +55,6 @@ impl Update {
         Self { key, set: set.into(), condition: None, names: HashMap::new(), values: HashMap::new() }
     }
 
-    /// By another update expression.
-    pub(super) fn set(mut self, set: impl Into<String>) -> Self {
-        self.set = set.into();
-        self
-    }
-
     /// On this condition.
     pub(super) fn when(mut self, condition: impl Into<String>) -> Self {
         self.condition = Some(condition.into());

@@ -101,8 +101,7 @@ impl Work<'_> {
     /// The destination's memo, unless the key is another one than when it was left.
     fn memo(&self, subject: &Subject<'_>) -> Option<serde_json::Value> {
         let standing = self.row.standing.records.get(&self.plan.record)?;
-        let key_version = self.row.person.version_at(&subject.activation.person_identifier);
-        standing.receipt.as_ref().filter(|receipt| receipt.version >= key_version)?;
+        standing.receipt.as_ref().filter(|receipt| under_current_key(receipt, self.row, subject.activation))?;
         standing.memo.clone()
     }
 }
@@ -520,9 +519,15 @@ fn most_people(lane: Lane) -> usize {
 /// needed the claim, and a key is given back only once it is a former one.
 fn holds_key(row: &Row, record: &RecordId, activation: &Activation) -> bool {
     let Some(receipt) = row.standing.receipt(record) else { return false };
-    let under_this_key = receipt.version >= row.person.version_at(&activation.person_identifier)
-        && receipt.revision == activation.revision;
-    receipt.outcome == Outcome::Delivered && under_this_key && row.person.gone.is_none()
+    receipt.outcome == Outcome::Delivered
+        && under_current_key(receipt, row, activation)
+        && receipt.revision == activation.revision
+        && row.person.gone.is_none()
+}
+
+/// Whether the key was the same when the receipt was written.
+fn under_current_key(receipt: &Receipt, row: &Row, activation: &Activation) -> bool {
+    receipt.version >= row.person.version_at(&activation.person_identifier)
 }
 
 fn new_flight_id() -> FlightId {

@@ -57,7 +57,8 @@ pub struct Bench<'w> {
     pub settings: Json,
     pub credentials: Secret,
     pub notes: Json,
-    pub origins: &'static [&'static str],
+    /// What may be called.
+    pub origins: Vec<String>,
     /// How long an answer is waited for.
     pub patience: Duration,
     /// How much time a run has.
@@ -69,13 +70,15 @@ impl<'w> Bench<'w> {
     /// Not prepared.
     pub fn new(world: &'w dyn VendorWorld) -> Self {
         let embedded = Embedded::in_memory(world.clock()).unwrap();
+        let settings = world.settings();
+        let origins = world.destination().origins(&settings);
         Self {
             world,
             links: links(),
-            settings: world.settings(),
+            settings,
             credentials: world.credentials(),
             notes: Json::Null,
-            origins: world.destination().spec().origins,
+            origins,
             patience: PATIENCE,
             run: SignedDuration::from_hours(24),
             ledger: embedded.ports().ledger,
@@ -100,7 +103,7 @@ impl<'w> Bench<'w> {
         let account = Account {
             authorization: "account".parse().unwrap(),
             rate: self.spec().rate,
-            origins: self.origins,
+            origins: self.origins.clone(),
             ledger: Arc::clone(&self.ledger),
             clock,
             meter: Arc::new(Unmeasured),

@@ -28,8 +28,11 @@ pub trait VendorWorld: Send + Sync {
     fn settings(&self) -> Json;
     /// Settings under which people who never were inside look otherwise than under [`Self::settings`].
     fn settings_of_never(&self) -> Vec<Json>;
-    /// The vendor's id of the list or table that [`Self::settings`] name.
-    fn place(&self) -> String;
+    /// The vendor's id of the list or table that [`Self::settings`] name; `None` where there is nothing at the
+    /// vendor to pick from or to make, so that discovering and preparing ask it nothing.
+    fn place(&self) -> Option<String>;
+    /// What one refusal of good credentials means.
+    fn refusals(&self) -> Refusals;
     /// Texts that make secrets and keys known wherever they appear.
     fn markers(&self) -> Vec<String>;
 
@@ -54,11 +57,12 @@ pub trait VendorWorld: Send + Sync {
     fn appears(&self, settings: &Json, membership: Membership) -> Membership;
     /// An attribute as the vendor shows it, null where it holds nothing.
     fn attribute(&self, person: u16, attribute: &LinkedAttribute) -> Option<Value>;
-    /// The name that the vendor's users read for an audience.
+    /// The name that the vendor's users read for an audience; `None` where the vendor is told none.
     fn label(&self, audience: &LinkedAudience) -> Option<String>;
     /// All that the vendor holds under a key, times of writing included; equal where nothing was written.
     fn record(&self, person: u16) -> String;
-    /// Fields, columns, segments and their names; equal where nothing was made or changed.
+    /// Fields, columns, segments and their names; equal where nothing was made or changed, and always where
+    /// there are none.
     fn structure(&self) -> String;
 
     /// What was taken and is applied later is applied now.
@@ -101,6 +105,15 @@ pub enum Strangers {
     Filtered,
     /// They are made.
     Made,
+}
+
+/// What one refusal of credentials means that were good a moment ago.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Refusals {
+    /// It may be a mistake: within the delivery they are tried once more.
+    Doubted,
+    /// It is meant: nothing more is sent, and the activation stops.
+    Believed,
 }
 
 /// Membership as it can be read back.

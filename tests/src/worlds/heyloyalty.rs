@@ -21,7 +21,9 @@ use muster_twins::heyloyalty::{
 use serde_json::{Value as Json, json};
 use sha2::{Digest, Sha256};
 
-use crate::contract::world::{Aim, Holds, Membership, Pause, Standing, Strangers, Struck, Trouble, VendorWorld};
+use crate::contract::world::{
+    Aim, Holds, Membership, Pause, Refusals, Standing, Strangers, Struck, Trouble, VendorWorld,
+};
 
 const API_KEY: &str = "zqapikey1234";
 const API_SECRET: &str = "zqsecret-of-the-account";
@@ -111,8 +113,12 @@ impl VendorWorld for HeyloyaltyWorld {
         vec![json!({ "list_id": self.list, "never_inside": "zero" })]
     }
 
-    fn place(&self) -> String {
-        self.list.to_string()
+    fn place(&self) -> Option<String> {
+        Some(self.list.to_string())
+    }
+
+    fn refusals(&self) -> Refusals {
+        Refusals::Doubted
     }
 
     fn markers(&self) -> Vec<String> {

@@ -31,6 +31,7 @@ mod reply;
 mod serve;
 mod traffic;
 mod twin;
+pub mod webhook;
 mod wire;
 
 pub use traffic::Traffic;

@@ -162,18 +162,14 @@ impl<'a> Api<'a> {
     pub(super) async fn create(&self, list: u64, body: &Json, key: &str) -> Result<Created, Failure> {
         let path = format!("/loyalty/v1/lists/{list}/members");
         let answer = self.call(Method::POST, &path, |request| request.json(body)).await?;
-        let refused = |status| Created::Refused { status, said: redact(&error_text(&answer).unwrap_or_default(), key) };
-        match status(&answer) {
-            code @ 200..=299 if error_text(&answer).is_some() => Ok(refused(code)),
-            200..=299 if answer.body.trim_ascii().is_empty() => Ok(Created::Unconfirmed),
-            200..=299 => match answer.json() {
-                Some(json) => Ok(json.get("id").and_then(MemberId::read).map_or(Created::Unconfirmed, Created::Member)),
-                None => Err(retry("Heyloyalty's answer to a write could not be read".to_owned(), Applied::Open)),
-            },
-            404 => Ok(Created::NoList),
-            code @ (400..=407 | 409..=499) => Ok(refused(code)),
-            code => Err(retry(format!("Heyloyalty answered a write with status {code}"), Applied::Open)),
-        }
+        Ok(match judge(&answer, key, Believe::EmptyOrJson)? {
+            Written::Done => {
+                let id = answer.json().and_then(|json| MemberId::read(json.get("id")?));
+                id.map_or(Created::Unconfirmed, Created::Member)
+            }
+            Written::Missing => Created::NoList,
+            Written::Refused { status, said } => Created::Refused { status, said },
+        })
     }
 
     /// Overwrites the member's personal data and unsubscribes the member. The flag goes both ways that
@@ -213,21 +209,7 @@ impl<'a> Api<'a> {
         believe: Believe,
         build: impl Fn(RequestBuilder) -> RequestBuilder + Send + Sync,
     ) -> Result<Written, Failure> {
-        let answer = self.call(method, path, build).await?;
-        let code = status(&answer);
-        let said = || redact(&error_text(&answer).unwrap_or_default(), key);
-        match code {
-            200..=299 if answer.body.trim_ascii().is_empty() => Ok(Written::Done),
-            200..=299 => match (answer.json(), error_text(&answer)) {
-                (Some(_), Some(_)) => Ok(Written::Refused { status: code, said: said() }),
-                (Some(_), None) => Ok(Written::Done),
-                (None, _) if believe == Believe::Anything => Ok(Written::Done),
-                (None, _) => Err(retry("Heyloyalty's answer to a write could not be read".to_owned(), Applied::Open)),
-            },
-            404 => Ok(Written::Missing),
-            400..=407 | 409..=499 => Ok(Written::Refused { status: code, said: said() }),
-            _ => Err(retry(format!("Heyloyalty answered a write with status {code}"), Applied::Open)),
-        }
+        judge(&self.call(method, path, build).await?, key, believe)
     }
 
     /// One request; after a 401 once more with a new timestamp.
@@ -264,6 +246,24 @@ impl<'a> Api<'a> {
             build(request.header("X-Request-Timestamp", timestamp).header("Authorization", authorization))
         };
         session.send(method, ORIGIN, path, signed).await
+    }
+}
+
+/// What an answer to a write means.
+fn judge(answer: &Answer, key: &str, believe: Believe) -> Result<Written, Failure> {
+    let code = status(answer);
+    let said = || redact(&error_text(answer).unwrap_or_default(), key);
+    match code {
+        200..=299 if answer.body.trim_ascii().is_empty() => Ok(Written::Done),
+        200..=299 => match (answer.json(), error_text(answer)) {
+            (Some(_), Some(_)) => Ok(Written::Refused { status: code, said: said() }),
+            (Some(_), None) => Ok(Written::Done),
+            (None, _) if believe == Believe::Anything => Ok(Written::Done),
+            (None, _) => Err(retry("Heyloyalty's answer to a write could not be read".to_owned(), Applied::Open)),
+        },
+        404 => Ok(Written::Missing),
+        400..=407 | 409..=499 => Ok(Written::Refused { status: code, said: said() }),
+        _ => Err(retry(format!("Heyloyalty answered a write with status {code}"), Applied::Open)),
     }
 }
 

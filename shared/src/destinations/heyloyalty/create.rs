@@ -3,7 +3,6 @@
 //! again.
 
 use jiff::Timestamp;
-use serde::Deserialize;
 use serde_json::json;
 
 use super::client::Created;
@@ -11,7 +10,7 @@ use super::config::{Creating, MissingPeople, OptIn};
 use super::live::{Memo, Round, Run, delivered};
 use super::mapping::{Cell, Composed};
 use super::parse::MemberId;
-use crate::destination::{Action, Failure, Item, Shown, Verdict};
+use crate::destination::{Action, Failure, Item, Verdict};
 use crate::model::{Reason, Value};
 
 /// A search may hide members who are not active, so this is all that can be said of a miss.
@@ -22,33 +21,22 @@ const UNCONFIRMED: &str = "added to the list, and not yet confirmed by the perso
 impl Run<'_> {
     /// What it means that nobody has the key, without adding anybody.
     pub(super) fn nobody(&self, item: &Item) -> Verdict {
-        match &item.action {
-            Action::Show(shown) => match self.adds(item, shown) {
-                Adds::Never | Adds::Now(_) => open(NOT_FOUND),
-                Adds::WithoutConsent => open(NO_CONSENT),
-                Adds::Asked => open(UNCONFIRMED),
-            },
-            Action::Leave | Action::Forget => Verdict::Delivered { said: "nobody on the list".to_owned(), memo: None },
+        match self.adds(item) {
+            Adds::Never | Adds::Now(_) => open(NOT_FOUND),
+            Adds::WithoutConsent => open(NO_CONSENT),
+            Adds::Asked => open(UNCONFIRMED),
+            Adds::NothingToShow => Verdict::Delivered { said: "nobody on the list".to_owned(), memo: None },
         }
     }
 
     /// Whether somebody who was not found would be added.
     pub(super) fn would_add(&self, item: &Item) -> bool {
-        match &item.action {
-            Action::Show(shown) => matches!(self.adds(item, shown), Adds::Now(_)),
-            Action::Leave | Action::Forget => false,
-        }
+        matches!(self.adds(item), Adds::Now(_))
     }
 
     /// Adds the person where that is wanted; else as [`Run::nobody`].
     pub(super) async fn add(&self, item: &Item, composed: &Composed) -> Result<Round, Failure> {
-        let opt_in = match &item.action {
-            Action::Show(shown) => match self.adds(item, shown) {
-                Adds::Now(opt_in) => opt_in,
-                Adds::Never | Adds::WithoutConsent | Adds::Asked => return Ok(Round::Settled(self.nobody(item))),
-            },
-            Action::Leave | Action::Forget => return Ok(Round::Settled(self.nobody(item))),
-        };
+        let Adds::Now(opt_in) = self.adds(item) else { return Ok(Round::Settled(self.nobody(item))) };
         let key = item.key.expose();
         let mut body = json!({ (self.settings.identifier.as_str()): self.comparable(key) });
         for (name, cell) in composed.cells.iter().filter(|(_, cell)| **cell != Cell::Empty) {
@@ -70,12 +58,12 @@ impl Run<'_> {
         }
     }
 
-    fn adds(&self, item: &Item, shown: &Shown) -> Adds {
+    fn adds(&self, item: &Item) -> Adds {
+        let Action::Show(shown) = &item.action else { return Adds::NothingToShow };
         let MissingPeople::Create(Creating { consent, opt_in }) = &self.settings.missing_people else {
             return Adds::Never;
         };
-        let memo = item.memo.as_ref().and_then(|memo| Memo::deserialize(memo).ok());
-        match (memo, shown.fields.get(consent)) {
+        match (Memo::of(item), shown.fields.get(consent)) {
             (Some(Memo::Asked { .. }), _) => Adds::Asked,
             (Some(Memo::Member { .. }) | None, Some(Value::Boolean(true))) => Adds::Now(*opt_in),
             (Some(Memo::Member { .. }) | None, _) => Adds::WithoutConsent,
@@ -95,6 +83,8 @@ impl Run<'_> {
 }
 
 enum Adds {
+    /// The person leaves, or is forgotten.
+    NothingToShow,
     Never,
     WithoutConsent,
     Asked,
@@ -106,5 +96,5 @@ fn open(reason: &str) -> Verdict {
 }
 
 fn unconfirmed(memo: &Memo) -> Verdict {
-    Verdict::Filtered { reason: Reason::new(UNCONFIRMED), open: true, memo: serde_json::to_value(memo).ok() }
+    Verdict::Filtered { reason: Reason::new(UNCONFIRMED), open: true, memo: memo.json() }
 }

@@ -36,6 +36,16 @@ pub(super) enum Memo {
     Asked { asked_at: Timestamp },
 }
 
+impl Memo {
+    pub(super) fn of(item: &Item) -> Option<Self> {
+        Self::deserialize(item.memo.as_ref()?).ok()
+    }
+
+    pub(super) fn json(&self) -> Option<serde_json::Value> {
+        serde_json::to_value(self).ok()
+    }
+}
+
 /// One call of `deliver` or `confirm`.
 pub(super) struct Run<'a> {
     pub(super) api: Api<'a>,
@@ -137,7 +147,7 @@ impl<'a> Run<'a> {
     /// The memo, unless the list lets a second member have the same value: the search sees both.
     fn memo(&self, item: &Item) -> Option<(MemberId, Timestamp)> {
         let is_only = one_of_a_value(&self.notes.duplicates, self.settings.identifier.as_str());
-        match Memo::deserialize(item.memo.as_ref()?).ok()? {
+        match Memo::of(item)? {
             Memo::Member { member_id, looked_at } => is_only.then_some((member_id, looked_at)),
             Memo::Asked { .. } => None,
         }
@@ -264,8 +274,7 @@ pub(super) fn untouched(item: &Item, obstacle: &str, id: Option<&MemberId>) -> V
         Action::Show(_) => {
             // A search may hide the member next time; by its id the member is seen.
             let memo = id.map(|id| Memo::Member { member_id: id.clone(), looked_at: Timestamp::UNIX_EPOCH });
-            let memo = memo.and_then(|memo| serde_json::to_value(memo).ok());
-            Verdict::Filtered { reason: Reason::new(obstacle), open: true, memo }
+            Verdict::Filtered { reason: Reason::new(obstacle), open: true, memo: memo.and_then(|memo| memo.json()) }
         }
         Action::Leave | Action::Forget => {
             Verdict::Delivered { said: format!("{obstacle}: left untouched"), memo: None }
@@ -276,7 +285,7 @@ pub(super) fn untouched(item: &Item, obstacle: &str, id: Option<&MemberId>) -> V
 pub(super) fn delivered(composed: &Composed, said: Option<String>, memo: Option<&Memo>) -> Verdict {
     let said: Vec<String> = said.into_iter().chain(composed.remarks.iter().cloned()).collect();
     let said = Reason::new(said.join("; ")).as_str().to_owned();
-    Verdict::Delivered { said, memo: memo.and_then(|memo| serde_json::to_value(memo).ok()) }
+    Verdict::Delivered { said, memo: memo.and_then(Memo::json) }
 }
 
 /// Whether at most one member of the list has a value in this field.

@@ -1,0 +1,269 @@
+//! A receiver of webhooks: people by address, nothing to pick from or to make, every record the whole of a
+//! person.
+#![expect(missing_docs, reason = "the trait says what its functions are for")]
+#![expect(clippy::unwrap_used, reason = "a world that cannot be built is a test that failed")]
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use muster::destination::{Destination, LinkedAttribute, LinkedAudience};
+use muster::embedded::JumpClock;
+use muster::model::{Identifier, Value};
+use muster::ports::{Clock, Secret};
+use muster_twins::clock::TwinClock;
+use muster_twins::webhook::{
+    Answers, AudienceView, Counters, Fault, FaultKind, Options, PersonView, RetryAfter, RouteKind, Standing as Told,
+    Switches, WebhookTwin,
+};
+use serde_json::{Value as Json, json};
+
+use crate::contract::world::{
+    Aim, Holds, Membership, Pause, Refusals, Standing, Strangers, Struck, Trouble, VendorWorld,
+};
+
+/// 24 bytes whose Base64 can be read in a log.
+const SECRET: &str = "whsec_zqsecretzqsecretzqsecretzqsecret";
+const ROTATED_SECRET: &str = "whsec_zqsecretrotated0zqsecretrotated0";
+const ORIGIN: &str = "https://receiver.example";
+const BATCH: usize = 3;
+
+pub struct WebhookWorld {
+    pub twin: WebhookTwin,
+    pub clock: Arc<JumpClock>,
+    answers: Answers,
+}
+
+impl WebhookWorld {
+    /// Says of every record what became of it.
+    pub async fn start() -> Self {
+        Self::answering(Answers::Results).await
+    }
+
+    /// Says so of whole requests only.
+    pub async fn start_by_status() -> Self {
+        Self::answering(Answers::Empty).await
+    }
+
+    async fn answering(answers: Answers) -> Self {
+        let clock = Arc::new(JumpClock::frozen_at("2026-11-22T06:00:00.123456789Z".parse().unwrap()));
+        let theirs = Arc::clone(&clock);
+        let options = Options {
+            clock: TwinClock::given(Arc::new(move || theirs.now())),
+            secrets: vec![SECRET.parse().unwrap()],
+            switches: Switches { answers, batch: BATCH, ..Switches::default() },
+            ..Options::default()
+        };
+        let twin = WebhookTwin::start(options).await.unwrap();
+        Self { twin, clock, answers }
+    }
+
+    fn person(&self, person: u16) -> Option<PersonView> {
+        self.twin.person(self.key(person).expose())
+    }
+}
+
+#[async_trait]
+impl VendorWorld for WebhookWorld {
+    fn destination(&self) -> &'static dyn Destination {
+        &muster::destinations::webhook::Webhook
+    }
+
+    fn clock(&self) -> Arc<JumpClock> {
+        Arc::clone(&self.clock)
+    }
+
+    fn rewrites(&self) -> BTreeMap<String, String> {
+        BTreeMap::from([(ORIGIN.to_owned(), self.twin.api_url().unwrap())])
+    }
+
+    fn credentials(&self) -> Secret {
+        Secret(json!({ "secret": SECRET }))
+    }
+
+    fn refused_credentials(&self) -> Secret {
+        Secret(json!({ "secret": ROTATED_SECRET }))
+    }
+
+    fn settings(&self) -> Json {
+        let answers = match self.answers {
+            Answers::Results => "results",
+            Answers::Empty | Answers::Text => "status",
+        };
+        json!({ "url": format!("{ORIGIN}/muster"), "answers": answers, "batch": BATCH })
+    }
+
+    fn settings_of_never(&self) -> Vec<Json> {
+        Vec::new()
+    }
+
+    fn place(&self) -> Option<String> {
+        None
+    }
+
+    fn refusals(&self) -> Refusals {
+        Refusals::Believed
+    }
+
+    fn markers(&self) -> Vec<String> {
+        vec!["zqsecret".to_owned(), "zqmarker".to_owned()]
+    }
+
+    fn key(&self, person: u16) -> Identifier {
+        Identifier::normalise(&"email".parse().unwrap(), &format!("zqmarker{person}@example.test")).unwrap()
+    }
+
+    fn holds(&self, standing: Standing) -> Holds {
+        match standing {
+            Standing::Reachable => Holds::Yes,
+            Standing::Unsubscribed => Holds::No,
+        }
+    }
+
+    fn put(&self, person: u16, standing: Standing) {
+        match standing {
+            Standing::Reachable => self.twin.seed_person("another", self.key(person).expose()),
+            Standing::Unsubscribed => panic!("nobody unsubscribes from a receiver"),
+        }
+    }
+
+    fn unsubscribe(&self, _: u16) {
+        panic!("nobody unsubscribes from a receiver");
+    }
+
+    fn vanish(&self, person: u16) {
+        assert!(self.twin.remove_person(self.key(person).expose()));
+    }
+
+    fn strangers(&self) -> Strangers {
+        Strangers::Made
+    }
+
+    fn memo_minutes(&self) -> i64 {
+        0
+    }
+
+    fn membership(&self, person: u16, audience: &LinkedAudience) -> Option<Membership> {
+        let person = self.person(person)?;
+        Some(match (person.standing, person.audiences.get(audience.id.as_str())) {
+            (Told::Left, _) | (Told::Present, Some(AudienceView::Left {})) => Membership::Left,
+            (Told::Present, Some(AudienceView::Inside { .. })) => Membership::Inside,
+            (Told::Present, Some(AudienceView::Never {}) | None) => Membership::Never,
+        })
+    }
+
+    fn appears(&self, _: &Json, membership: Membership) -> Membership {
+        membership
+    }
+
+    fn attribute(&self, person: u16, attribute: &LinkedAttribute) -> Option<Value> {
+        let person = self.person(person)?;
+        Some(match person.attributes.get(attribute.link.attribute.as_str()) {
+            None | Some(Json::Null) => Value::Null,
+            Some(Json::Bool(flag)) => Value::Boolean(*flag),
+            Some(Json::Number(number)) => Value::Integer(number.as_i64().unwrap()),
+            Some(Json::String(text)) => Value::Text(text.clone()),
+            Some(other @ (Json::Array(_) | Json::Object(_))) => panic!("an attribute of {other}"),
+        })
+    }
+
+    fn label(&self, _: &LinkedAudience) -> Option<String> {
+        None
+    }
+
+    fn record(&self, person: u16) -> String {
+        format!("{:?}", self.person(person))
+    }
+
+    fn structure(&self) -> String {
+        String::new()
+    }
+
+    fn land(&self) {
+        self.twin.apply_late();
+    }
+
+    fn strike(&self, trouble: &Trouble, aim: Aim, times: u32) -> Struck {
+        let fault = Fault::once(kind(trouble)).times(times);
+        let fault = match (aim, self.sees(trouble, aim)) {
+            (Aim::Look | Aim::BulkWrite, _) | (_, Sees::Success) => return Struck::Impossible,
+            (Aim::Write, Sees::Trouble) => fault.on_route(RouteKind::People),
+            (Aim::Any, Sees::Trouble) => fault,
+        };
+        self.twin.push_fault(fault);
+        Struck::Armed
+    }
+
+    fn end_trouble(&self) -> usize {
+        let left = self.twin.scripted_faults().len();
+        self.twin.clear_faults();
+        left
+    }
+
+    fn requests(&self) -> u64 {
+        self.twin.counters().requests
+    }
+
+    fn most_requests_in_one_second(&self) -> u64 {
+        self.twin.counters().max_requests_in_one_second
+    }
+
+    fn harm(&self) -> Vec<String> {
+        let Counters { before_retry_after, doubled_events, .. } = self.twin.counters();
+        let counts = [
+            ("requests before the time that a 429 had said", before_retry_after),
+            ("events told twice", doubled_events),
+        ];
+        let counted = counts.into_iter().filter(|(_, count)| *count > 0);
+        let counted = counted.map(|(what, count)| format!("{count} {what}"));
+        counted.chain(self.twin.unexpected()).collect()
+    }
+}
+
+/// What a trouble looks like to whoever goes by the contract.
+enum Sees {
+    Trouble,
+    /// A 2xx, where that is all that counts.
+    Success,
+}
+
+impl WebhookWorld {
+    fn sees(&self, trouble: &Trouble, aim: Aim) -> Sees {
+        match trouble {
+            Trouble::Truncated | Trouble::NotTheApi | Trouble::ErrorInOk => match (self.answers, aim) {
+                (Answers::Results, Aim::Look | Aim::Write | Aim::BulkWrite) => Sees::Trouble,
+                // Any request may be a check, of which every 2xx is good.
+                (Answers::Results, Aim::Any) | (Answers::Empty | Answers::Text, _) => Sees::Success,
+            },
+            Trouble::SlowDown(_)
+            | Trouble::Broken(_)
+            | Trouble::ResetBefore
+            | Trouble::ResetAfter
+            | Trouble::TimeoutBefore
+            | Trouble::TimeoutAfter
+            | Trouble::Unauthorized
+            | Trouble::Refused(_) => Sees::Trouble,
+        }
+    }
+}
+
+fn kind(trouble: &Trouble) -> FaultKind {
+    match trouble {
+        Trouble::SlowDown(Pause::Unsaid) => FaultKind::TooManyRequests(RetryAfter::Absent),
+        Trouble::SlowDown(Pause::Seconds(seconds)) => FaultKind::TooManyRequests(RetryAfter::Seconds(*seconds)),
+        Trouble::SlowDown(Pause::Date(seconds)) => FaultKind::TooManyRequests(RetryAfter::HttpDateIn(*seconds)),
+        Trouble::Broken(500) => FaultKind::Html500,
+        Trouble::Broken(502) => FaultKind::BadGateway,
+        Trouble::Broken(503) => FaultKind::Unavailable,
+        Trouble::Broken(status) => FaultKind::Status(*status),
+        Trouble::ResetBefore => FaultKind::ResetBefore,
+        Trouble::ResetAfter => FaultKind::ResetAfter,
+        Trouble::TimeoutBefore => FaultKind::TimeoutBefore,
+        Trouble::TimeoutAfter => FaultKind::TimeoutAfter,
+        Trouble::Truncated => FaultKind::TruncatedJson,
+        Trouble::NotTheApi => FaultKind::NonJson200,
+        Trouble::ErrorInOk => FaultKind::ErrorBody200,
+        Trouble::Unauthorized => FaultKind::Unauthorized,
+        Trouble::Refused(sentence) => FaultKind::Refused(sentence.clone()),
+    }
+}
