@@ -24,6 +24,7 @@ pub(crate) fn router<V: Vendor>(twin: Twin<V>, own: Router<Twin<V>>) -> Router {
         .route("/unexpected", get(unexpected).delete(clear_unexpected))
         .route("/faults", get(faults).post(push_fault).delete(clear_faults))
         .route("/faults/seeded", put(seed_faults))
+        .route("/late", get(late).post(apply_late))
         .merge(own)
         .layer(DefaultBodyLimit::max(BODY_LIMIT));
     let whole = if V::DOOR.is_empty() { routes } else { Router::new().nest(V::DOOR, routes) };
@@ -142,4 +143,12 @@ async fn seed_faults<V: Vendor>(State(twin): State<Twin<V>>, Json(seeded): Json<
         Seeded::ByRoute(seeded) => twin.seed_faults_by_route(seeded),
     }
     done(true)
+}
+
+async fn late<V: Vendor>(State(twin): State<Twin<V>>) -> Response {
+    Json(twin.late()).into_response()
+}
+
+async fn apply_late<V: Vendor>(State(twin): State<Twin<V>>) -> Response {
+    Json(twin.apply_late()).into_response()
 }

@@ -10,8 +10,11 @@ use sha2::{Digest, Sha256};
 
 use crate::reply::{Reply, http_date};
 
-/// `Retry-After` of a 429 fault.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+/// Where redirects lead: a path that no vendor has, so that whoever follows is seen.
+const MOVED: &str = "/moved";
+
+/// `Retry-After` of a 429.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RetryAfter {
     /// No header.
@@ -20,6 +23,8 @@ pub enum RetryAfter {
     Seconds(u32),
     /// As an HTTP date, this many seconds after the twin's now.
     HttpDateIn(u32),
+    /// This text, whatever it is. Nobody is held to it.
+    Absurd(String),
 }
 
 /// What goes wrong. "Before" means the request changed nothing, "after" that it was applied and the
@@ -43,6 +48,8 @@ pub enum FaultKind {
     TimeoutBefore,
     /// The request is applied, then as `TimeoutBefore`.
     TimeoutAfter,
+    /// Answered so, and applied when `apply_late` of the handle is called.
+    AppliedLate(LateAnswer),
     /// Applied; half of the answer's JSON with a 200.
     TruncatedJson,
     /// 200 with HTML, nothing applied.
@@ -53,10 +60,31 @@ pub enum FaultKind {
     EmptyBody(u16),
     /// 401, nothing applied.
     Unauthorized,
+    /// 410, nothing applied.
+    Gone,
+    /// This status of the 300s with a `Location` that the vendor does not have, nothing applied.
+    Redirect(u16),
+    /// What the request holds is refused with this sentence: 422 and nothing applied, unless the vendor's
+    /// module says otherwise.
+    Refused(String),
     /// Any status with the vendor's error body, nothing applied.
     Status(u16),
     /// Any status with this sentence in the vendor's error body, nothing applied.
     Says(u16, String),
+}
+
+/// What a request that is applied late is answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LateAnswer {
+    /// As if it had been applied; 202 without a body by a vendor whose answers depend on what was done.
+    Taken,
+    /// As `FaultKind::ResetBefore`.
+    Reset,
+    /// As `FaultKind::TimeoutBefore`.
+    Timeout,
+    /// This status with an HTML body.
+    Status(u16),
 }
 
 /// Which requests a fault strikes; what is absent matches all.
@@ -221,11 +249,16 @@ fn draw<R>(seed: u64, seen: &mut HashMap<String, u64>, request: &Target<'_, R>) 
 pub(crate) enum Effect {
     /// Answered with this; nothing is applied.
     Instead(Reply),
+    /// Answered 429; nothing is applied.
+    SlowDown(RetryAfter),
     /// Applied, then the answer is changed.
     Altered(fn(Reply) -> Reply),
     EmptyBody(u16),
     Reset(Moment),
     Hold(Moment),
+    Late(LateAnswer),
+    /// Some of it is refused with this sentence.
+    Refused(String),
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -244,15 +277,9 @@ pub trait Wording {
 }
 
 impl FaultKind {
-    pub(crate) fn effect(&self, wording: &impl Wording, now: Timestamp) -> Effect {
+    pub(crate) fn effect(self, wording: &impl Wording) -> Effect {
         match self {
-            Self::TooManyRequests(retry_after) => {
-                let reply = wording.refusal(429, "Too Many Requests");
-                Effect::Instead(match retry_after.header(now) {
-                    Some(header) => reply.with_header(header::RETRY_AFTER, header),
-                    None => reply,
-                })
-            }
+            Self::TooManyRequests(retry_after) => Effect::SlowDown(retry_after),
             Self::Html500 => Effect::Instead(Reply::html(500, "Internal Server Error")),
             Self::BadGateway => Effect::Instead(Reply::html(502, "Bad Gateway")),
             Self::Unavailable => Effect::Instead(Reply::html(503, "Service Unavailable")),
@@ -260,28 +287,44 @@ impl FaultKind {
             Self::ResetAfter => Effect::Reset(Moment::After),
             Self::TimeoutBefore => Effect::Hold(Moment::Before),
             Self::TimeoutAfter => Effect::Hold(Moment::After),
+            Self::AppliedLate(answer) => Effect::Late(answer),
             Self::TruncatedJson => Effect::Altered(truncated),
             Self::NonJson200 => Effect::Instead(Reply::html(200, "Please log in")),
             Self::ErrorBody200 => Effect::Instead(wording.error(200, "Something went wrong")),
-            Self::EmptyBody(status) => Effect::EmptyBody(*status),
+            Self::EmptyBody(status) => Effect::EmptyBody(status),
             Self::Unauthorized => Effect::Instead(wording.refusal(401, "Unauthorized")),
-            Self::Says(status, text) => Effect::Instead(wording.error(*status, text)),
-            Self::Status(status) => Effect::Instead(wording.error(*status, &format!("Answered {status} by script"))),
+            Self::Gone => Effect::Instead(wording.error(410, "Gone")),
+            Self::Redirect(status) => Effect::Instead(Reply::empty(status).with_header(header::LOCATION, MOVED)),
+            Self::Refused(sentence) => Effect::Refused(sentence),
+            Self::Says(status, text) => Effect::Instead(wording.error(status, &text)),
+            Self::Status(status) => Effect::Instead(wording.error(status, &format!("Answered {status} by script"))),
         }
     }
 }
 
 impl RetryAfter {
-    fn header(self, now: Timestamp) -> Option<String> {
+    pub(crate) fn header(&self, now: Timestamp) -> Option<String> {
         match self {
             Self::Absent => None,
             Self::Seconds(seconds) => Some(seconds.to_string()),
-            Self::HttpDateIn(seconds) => {
-                let later = now.saturating_add(SignedDuration::from_secs(i64::from(seconds)));
-                Some(http_date(later.unwrap_or(now)))
-            }
+            Self::HttpDateIn(seconds) => Some(http_date(later(now, *seconds))),
+            Self::Absurd(text) => Some(text.clone()),
         }
     }
+
+    /// Before when a client that reads the header does not come back.
+    pub(crate) fn until(&self, now: Timestamp) -> Option<Timestamp> {
+        match self {
+            Self::Absent | Self::Absurd(_) => None,
+            Self::Seconds(seconds) => Some(later(now, *seconds)),
+            // A date has whole seconds.
+            Self::HttpDateIn(seconds) => Timestamp::from_second(later(now, *seconds).as_second()).ok(),
+        }
+    }
+}
+
+fn later(now: Timestamp, seconds: u32) -> Timestamp {
+    now.saturating_add(SignedDuration::from_secs(i64::from(seconds))).unwrap_or(now)
 }
 
 /// An answer without a body still becomes broken JSON: the fault must not pass unseen.
@@ -298,7 +341,8 @@ fn truncated(reply: Reply) -> Reply {
 mod tests {
     use super::*;
 
-    #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+    #[serde(rename_all = "snake_case")]
     enum Route {
         Patch,
         Read,
@@ -355,5 +399,13 @@ mod tests {
         assert_eq!(faults.strike(&patch("/x")), Some(FaultKind::BadGateway));
         let read = Target { method: "GET", path: "/x", query: "", route: Route::Read };
         assert_eq!(faults.strike(&read), None);
+    }
+
+    #[test]
+    fn a_faults_json_is_short() {
+        let json = r#"{"kind": {"too_many_requests": {"seconds": 3}}, "on": {"route": "patch"}}"#;
+        let fault: Fault<Route> = serde_json::from_str(json).unwrap();
+        let kind = FaultKind::TooManyRequests(RetryAfter::Seconds(3));
+        assert_eq!(fault, Fault::once(kind).on_route(Route::Patch));
     }
 }

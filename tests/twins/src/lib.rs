@@ -18,10 +18,17 @@
 //! | `GET`, `DELETE /unexpected` | `unexpected`, `clear_unexpected` |
 //! | `POST`, `GET`, `DELETE /faults` | `push_fault`, `scripted_faults`, `clear_faults` |
 //! | `PUT /faults/seeded` | `seed_faults`; `seed_faults_by_route` where the body is an array |
+//! | `GET`, `POST /late` | `late`, `apply_late`, a number |
+//!
+//! # Without sockets
+//!
+//! Every twin is also made by `new` and reached through [`Twin::router`], a service in this process; there
+//! [`NoAnswer`] stands for an answer that is lost. Such a twin has no side door.
 
 mod address;
 pub mod cheetah_digital;
 pub mod clock;
+mod deed;
 mod door;
 mod faults;
 pub mod heyloyalty;
@@ -34,5 +41,6 @@ mod twin;
 pub mod webhook;
 mod wire;
 
+pub use serve::NoAnswer;
 pub use traffic::Traffic;
 pub use twin::Twin;

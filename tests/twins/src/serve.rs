@@ -1,6 +1,5 @@
 //! The ports of a twin's API: from a request to its answer, or to its end without one.
 
-use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -64,18 +63,26 @@ pub struct Answer {
     pub(crate) hold_ms: u64,
 }
 
-/// Serves one port of the API until its task ends.
-pub(crate) fn serve<V: Vendor>(
-    shared: Arc<Shared<V>>,
-    origin: &'static str,
-    listener: TcpListener,
-) -> impl Future<Output = ()> + Send {
-    let router = Router::new().fallback(answer::<V>).with_state(Port { shared, origin });
+/// Without sockets a connection cannot break: there a response with this extension stands for it, and
+/// whoever carries it to a client makes it the client's error.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NoAnswer {
+    /// The connection is reset.
+    Reset,
+    /// Nothing comes for longer than anybody waits.
+    Timeout,
+}
+
+/// What stands in for the origin, as a service in this process.
+pub(crate) fn router<V: Vendor>(shared: Arc<Shared<V>>, origin: &'static str) -> Router {
+    Router::new().fallback(answer::<V>).with_state(Port { shared, origin })
+}
+
+/// Serves a router on a port until its task ends.
+pub(crate) async fn serve(router: Router, listener: TcpListener) {
     let service = router.into_make_service_with_connect_info::<ResetSwitch>();
-    async move {
-        // Serving ends with the task only.
-        let _ = axum::serve(ResettableListener(listener), service).await;
-    }
+    // Serving ends with the task only.
+    let _ = axum::serve(ResettableListener(listener), service).await;
 }
 
 struct Port<V> {
@@ -89,13 +96,10 @@ impl<V> Clone for Port<V> {
     }
 }
 
-async fn answer<V: Vendor>(
-    State(port): State<Port<V>>,
-    ConnectInfo(switch): ConnectInfo<ResetSwitch>,
-    request: Request,
-) -> Response {
+async fn answer<V: Vendor>(State(port): State<Port<V>>, request: Request) -> Response {
     let presence = port.shared.enter();
     let (parts, body) = request.into_parts();
+    let switch = parts.extensions.get::<ConnectInfo<ResetSwitch>>().map(|ConnectInfo(switch)| switch.clone());
     let call = Call {
         origin: port.origin,
         method: parts.method.to_string(),
@@ -106,17 +110,29 @@ async fn answer<V: Vendor>(
         at_once: presence.at_once,
     };
     let Answer { outcome, at, hold_ms } = V::answer(&port.shared, call).await;
-    match outcome {
-        Outcome::Send(reply) => respond(reply, at),
-        Outcome::Reset => {
+    match (outcome, switch) {
+        (Outcome::Send(reply), _) => respond(reply, at),
+        (Outcome::Reset, Some(switch)) => {
             switch.pull();
             respond(Reply::empty(500), at)
         }
-        Outcome::Hold => {
+        (Outcome::Hold, Some(_)) => {
             pause(hold_ms).await;
-            respond(Reply::html(504, "Gateway Timeout"), at)
+            respond(timed_out(), at)
         }
+        (Outcome::Reset, None) => lost(NoAnswer::Reset, at),
+        (Outcome::Hold, None) => lost(NoAnswer::Timeout, at),
     }
+}
+
+fn timed_out() -> Reply {
+    Reply::html(504, "Gateway Timeout")
+}
+
+fn lost(why: NoAnswer, at: Timestamp) -> Response {
+    let mut response = respond(timed_out(), at);
+    response.extensions_mut().insert(why);
+    response
 }
 
 /// A vendor takes its time.

@@ -2,11 +2,10 @@
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 
-use axum::http::header;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use crate::reply::Reply;
+use crate::faults::RetryAfter;
 
 /// What every twin counts.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -21,8 +20,12 @@ pub struct Traffic {
     /// Most requests within any one second of the twin's clock; a clock that stands still makes
     /// this the number of requests since it was set.
     pub max_requests_in_one_second: u64,
+    /// Likewise within one minute.
+    pub max_requests_in_one_minute: u64,
     /// Most requests that were open at the same time.
     pub max_requests_at_once: u64,
+    /// Requests that came before the time that a 429 had said in seconds or as a date, whoever was told it.
+    pub before_retry_after: u64,
     /// Requests that a fault struck.
     pub faults: u64,
     /// Requests answered 401 for their credentials; faults do not count.
@@ -41,58 +44,107 @@ pub enum RetryAfterHeader {
     Without,
 }
 
-impl RetryAfterHeader {
-    pub(crate) fn on(self, limited: Reply) -> Reply {
-        match self {
-            Self::With => limited.with_header(header::RETRY_AFTER, "1"),
-            Self::Without => limited,
+impl From<RetryAfterHeader> for RetryAfter {
+    fn from(header: RetryAfterHeader) -> Self {
+        match header {
+            RetryAfterHeader::With => Self::Seconds(1),
+            RetryAfterHeader::Without => Self::Absent,
         }
     }
 }
 
-/// The instants of the last second.
-#[derive(Debug, Default)]
-struct SecondWindow(VecDeque<Timestamp>);
+/// How many requests an account may make; what is absent is without limit.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Limits {
+    pub per_second: Option<u32>,
+    pub per_minute: Option<u32>,
+}
 
-impl SecondWindow {
-    /// Forgets what is a second old or older, and what a clock set back left in the future.
-    fn expire(&mut self, now: Timestamp) {
-        let one_second = SignedDuration::from_secs(1);
-        self.0.retain(|at| *at <= now && now.duration_since(*at) < one_second);
-    }
-
-    fn push(&mut self, now: Timestamp) {
-        self.0.push_back(now);
-    }
-
-    fn len(&self) -> usize {
-        self.0.len()
+impl Limits {
+    pub(crate) fn per_second(limit: Option<u32>) -> Self {
+        Self { per_second: limit, per_minute: None }
     }
 }
 
-/// How many requests came within the last second.
+/// The instants of the last span of time, in their order.
+#[derive(Debug)]
+struct Window {
+    span: SignedDuration,
+    instants: VecDeque<Timestamp>,
+}
+
+impl Window {
+    fn of(span: SignedDuration) -> Self {
+        Self { span, instants: VecDeque::new() }
+    }
+
+    /// Forgets what is too old, and what a clock set back left in the future.
+    fn expire(&mut self, now: Timestamp) {
+        while self.instants.back().is_some_and(|at| *at > now) {
+            self.instants.pop_back();
+        }
+        while self.instants.front().is_some_and(|at| now.duration_since(*at) >= self.span) {
+            self.instants.pop_front();
+        }
+    }
+
+    /// To be called after `expire` with the same now.
+    fn push(&mut self, now: Timestamp) {
+        self.instants.push_back(now);
+    }
+
+    fn len(&self) -> u64 {
+        u64::try_from(self.instants.len()).unwrap_or(u64::MAX)
+    }
+}
+
+#[derive(Debug)]
+struct Windows {
+    second: Window,
+    minute: Window,
+}
+
+impl Default for Windows {
+    fn default() -> Self {
+        let [second, minute] = [1, 60].map(|seconds| Window::of(SignedDuration::from_secs(seconds)));
+        Self { second, minute }
+    }
+}
+
+/// How many requests came within the last second and the last minute.
 #[derive(Debug, Default)]
 pub(crate) struct Gauge {
-    all: SecondWindow,
-    /// Those within the limit, by account.
-    allowed: HashMap<String, SecondWindow>,
+    all: Windows,
+    /// Those within the limits, by account.
+    allowed: HashMap<String, Windows>,
 }
 
 impl Gauge {
-    /// Answers how many there were within a second, this one included.
-    pub(crate) fn count(&mut self, now: Timestamp) -> u64 {
-        self.all.expire(now);
-        self.all.push(now);
-        u64::try_from(self.all.len()).unwrap_or(u64::MAX)
+    /// Answers how many there were within a second and within a minute, this one included.
+    pub(crate) fn count(&mut self, now: Timestamp) -> [u64; 2] {
+        let Windows { second, minute } = &mut self.all;
+        [second, minute].map(|window| {
+            window.expire(now);
+            window.push(now);
+            window.len()
+        })
     }
 
-    /// Whether the account may have one more within this second. What is refused is not counted against it.
-    pub(crate) fn admits(&mut self, account: &str, limit: u32, now: Timestamp) -> bool {
-        let window = self.allowed.entry(account.to_owned()).or_default();
-        window.expire(now);
-        let admitted = window.len() < usize::try_from(limit).unwrap_or(usize::MAX);
+    /// Whether the account may have one more. What is refused is not counted against it.
+    pub(crate) fn admits(&mut self, account: &str, limits: Limits, now: Timestamp) -> bool {
+        let Limits { per_second, per_minute } = limits;
+        if per_second.is_none() && per_minute.is_none() {
+            return true;
+        }
+        let Windows { second, minute } = self.allowed.entry(account.to_owned()).or_default();
+        let mut admitted = true;
+        for (window, limit) in [(&mut *second, per_second), (&mut *minute, per_minute)] {
+            window.expire(now);
+            admitted &= limit.is_none_or(|limit| window.len() < u64::from(limit));
+        }
         if admitted {
-            window.push(now);
+            second.push(now);
+            minute.push(now);
         }
         admitted
     }
@@ -102,17 +154,35 @@ impl Gauge {
 mod tests {
     use super::*;
 
+    fn at(ms: i64) -> Timestamp {
+        Timestamp::UNIX_EPOCH + SignedDuration::from_millis(ms)
+    }
+
     #[test]
-    fn the_window_slides() {
-        let mut window = SecondWindow::default();
-        let start = Timestamp::UNIX_EPOCH;
+    fn the_windows_slide() {
+        let mut gauge = Gauge::default();
         for ms in [0, 400, 999] {
-            let at = start + SignedDuration::from_millis(ms);
-            window.expire(at);
-            window.push(at);
+            gauge.count(at(ms));
         }
-        assert_eq!(window.len(), 3);
-        window.expire(start + SignedDuration::from_millis(1_000));
-        assert_eq!(window.len(), 2);
+        assert_eq!(gauge.count(at(1_000)), [3, 4]);
+        assert_eq!(gauge.count(at(60_400)), [1, 3]);
+    }
+
+    #[test]
+    fn a_clock_set_back_leaves_nothing_in_the_future() {
+        let mut gauge = Gauge::default();
+        for ms in [0, 90_000, 90_400] {
+            gauge.count(at(ms));
+        }
+        assert_eq!(gauge.count(at(90_200)), [2, 2]);
+        assert_eq!(gauge.count(at(500)), [1, 1]);
+    }
+
+    #[test]
+    fn whichever_limit_is_reached_first_refuses() {
+        let mut gauge = Gauge::default();
+        let limits = Limits { per_second: Some(2), per_minute: Some(3) };
+        let admits = |ms| gauge.admits("", limits, at(ms));
+        assert_eq!([0, 1, 2, 1_500, 2_500, 60_000].map(admits), [true, true, false, true, false, true]);
     }
 }

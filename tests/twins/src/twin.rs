@@ -1,6 +1,7 @@
 //! What all twins have in common: a state behind one lock, driven by a clock, ports that serve it, and a handle
 //! with the part of the side door that is the same for every vendor.
 
+use std::collections::VecDeque;
 use std::fmt;
 use std::future::Future;
 use std::io;
@@ -10,6 +11,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use axum::Router;
+use axum::http::header;
 use jiff::Timestamp;
 use parking_lot::{Mutex, MutexGuard};
 use serde::Serialize;
@@ -18,11 +20,12 @@ use tokio::net::TcpListener;
 use tokio::task::AbortHandle;
 
 use crate::clock::TwinClock;
+use crate::deed::{self, Deed};
 use crate::door;
-use crate::faults::{Effect, Fault, Faults, Moment, SeededFaults, Target, Wording};
+use crate::faults::{Fault, Faults, RetryAfter, SeededFaults, Wording};
 use crate::reply::Reply;
 use crate::serve::{self, Answer, Call, Outcome};
-use crate::traffic::{Gauge, Traffic};
+use crate::traffic::{Gauge, Limits, Traffic};
 
 /// A vendor's own state and behaviour. What is the same for all stands on its desk.
 pub trait Vendor: Wording + Sized + Send + 'static {
@@ -44,6 +47,9 @@ pub trait Vendor: Wording + Sized + Send + 'static {
     /// Called whenever the state is locked: what is due by the desk's `now` is done.
     fn wake(&mut self);
 
+    /// Called when faults are cleared: what one left behind is forgotten.
+    fn forget_faults(&mut self) {}
+
     /// For how long an answer is held that never comes.
     fn hold_ms(&self) -> u64;
 
@@ -64,7 +70,11 @@ pub struct Desk<V: Vendor> {
     pub(crate) counters: V::Counters,
     pub(crate) faults: Faults<V::Route>,
     pub(crate) unexpected: Vec<String>,
+    /// Taken and not applied, in the order of their arrival.
+    pub(crate) late: VecDeque<Box<dyn Deed<V>>>,
     gauge: Gauge,
+    /// Requests before this time disregard a `Retry-After`.
+    quiet_until: Option<Timestamp>,
 }
 
 impl<V: Vendor> Desk<V> {
@@ -75,15 +85,20 @@ impl<V: Vendor> Desk<V> {
             counters: V::Counters::default(),
             faults: Faults::default(),
             unexpected: Vec::new(),
+            late: VecDeque::new(),
             gauge: Gauge::default(),
+            quiet_until: None,
         }
     }
 
     pub(crate) fn count_request(&mut self, at_once: u64) {
-        let in_one_second = self.gauge.count(self.now);
+        let [in_one_second, in_one_minute] = self.gauge.count(self.now);
+        let too_early = self.quiet_until.is_some_and(|until| self.now < until);
         let traffic = &mut *self.counters;
         traffic.requests += 1;
         traffic.max_requests_in_one_second = traffic.max_requests_in_one_second.max(in_one_second);
+        traffic.max_requests_in_one_minute = traffic.max_requests_in_one_minute.max(in_one_minute);
+        traffic.before_retry_after += u64::from(too_early);
         traffic.max_requests_at_once = traffic.max_requests_at_once.max(at_once);
     }
 
@@ -91,47 +106,30 @@ impl<V: Vendor> Desk<V> {
         *self.counters.requests_by_route.entry(template.into()).or_default() += 1;
     }
 
-    /// Whether the account may have one more request within this second; without a limit it may.
-    pub(crate) fn admits(&mut self, account: &str, limit: Option<u32>) -> bool {
-        limit.is_none_or(|limit| self.gauge.admits(account, limit, self.now))
+    /// Whether the account may have one more request now.
+    pub(crate) fn admits(&mut self, account: &str, limits: Limits) -> bool {
+        self.gauge.admits(account, limits, self.now)
+    }
+
+    /// A 429 that a limit of the switches makes.
+    pub(crate) fn limited(&mut self, retry_after: &RetryAfter, reply: Reply) -> Reply {
+        self.counters.rate_limited += 1;
+        self.slow_down(retry_after, reply)
+    }
+
+    /// Says on a 429 when to come back.
+    pub(crate) fn slow_down(&mut self, retry_after: &RetryAfter, reply: Reply) -> Reply {
+        self.quiet_until = self.quiet_until.max(retry_after.until(self.now));
+        match retry_after.header(self.now) {
+            Some(text) => reply.with_header(header::RETRY_AFTER, text),
+            None => reply,
+        }
     }
 
     /// Notes what no client may do.
     pub(crate) fn note_unexpected(&mut self, what: impl Into<String>) {
         self.counters.unexpected += 1;
         self.unexpected.push(what.into());
-    }
-}
-
-/// Lets a fault strike the request, or `apply` it.
-pub(crate) fn strike_or_apply<V: Vendor>(
-    vendor: &mut V,
-    request: &Target<'_, V::Route>,
-    apply: impl FnOnce(&mut V) -> Reply,
-) -> Outcome {
-    let desk = vendor.desk_mut();
-    let Some(kind) = desk.faults.strike(request) else {
-        return Outcome::Send(apply(vendor));
-    };
-    desk.counters.faults += 1;
-    let now = desk.now;
-    match kind.effect(vendor, now) {
-        Effect::Instead(reply) => Outcome::Send(reply),
-        Effect::Altered(alter) => Outcome::Send(alter(apply(vendor))),
-        Effect::EmptyBody(status) => {
-            apply(vendor);
-            Outcome::Send(Reply::empty(status))
-        }
-        Effect::Reset(Moment::Before) => Outcome::Reset,
-        Effect::Hold(Moment::Before) => Outcome::Hold,
-        Effect::Reset(Moment::After) => {
-            apply(vendor);
-            Outcome::Reset
-        }
-        Effect::Hold(Moment::After) => {
-            apply(vendor);
-            Outcome::Hold
-        }
     }
 }
 
@@ -200,27 +198,35 @@ impl fmt::Display for Refused {
 
 impl std::error::Error for Refused {}
 
-/// A handle on a running twin; it stops when the last clone is dropped.
+/// A handle on a twin; what runs of it, its ports included, stops when the last clone is dropped.
 pub struct Twin<V> {
     shared: Arc<Shared<V>>,
-    /// Origins and where they are served instead, the main one first.
-    apis: Arc<[(&'static str, SocketAddr)]>,
-    door: SocketAddr,
+    /// The main one first.
+    hosts: Arc<[Host]>,
+    door: Option<SocketAddr>,
     /// Absent in the side door's own clone, which must not keep the twin running.
     running: Option<Arc<Running>>,
 }
 
+/// An origin of the vendor, and the port that stands in for it.
+struct Host {
+    origin: &'static str,
+    address: Option<SocketAddr>,
+}
+
 impl<V> Clone for Twin<V> {
     fn clone(&self) -> Self {
-        Self {
-            shared: Arc::clone(&self.shared),
-            apis: Arc::clone(&self.apis),
-            door: self.door,
-            running: self.running.clone(),
-        }
+        Self { running: self.running.clone(), ..self.without_tasks() }
     }
 }
 
+impl<V> Twin<V> {
+    fn without_tasks(&self) -> Self {
+        Self { shared: Arc::clone(&self.shared), hosts: Arc::clone(&self.hosts), door: self.door, running: None }
+    }
+}
+
+#[derive(Default)]
 struct Running(Vec<AbortHandle>);
 
 impl Drop for Running {
@@ -233,41 +239,41 @@ impl Drop for Running {
 
 /// Ports of a twin; 0 lets the system choose.
 pub(crate) struct Ports<'a> {
-    /// Origins of the vendor, the main one first.
-    pub apis: &'a [(&'static str, u16)],
+    /// In the order of the origins; 0 where there are fewer.
+    pub apis: &'a [u16],
     pub door: u16,
 }
 
 impl<V: Vendor> Twin<V> {
-    /// Serves from tasks of the current tokio runtime. `Err`: a port is not free.
-    pub(crate) async fn launch(
-        ports: Ports<'_>,
-        clock: TwinClock,
-        vendor: V,
-        own_door: Router<Self>,
-    ) -> io::Result<Self> {
+    /// Without ports, to be reached through its routers. Origins of the vendor come with the main one first.
+    pub(crate) fn in_process(origins: &[&'static str], clock: TwinClock, vendor: V) -> Self {
         let shared = Arc::new(Shared { state: Mutex::new(vendor), clock, at_once: AtomicU64::new(0) });
-        let mut apis = Vec::new();
-        let mut listeners = Vec::new();
-        for (origin, port) in ports.apis {
-            let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, *port)).await?;
-            apis.push((*origin, listener.local_addr()?));
-            listeners.push((*origin, listener));
+        let hosts = origins.iter().map(|origin| Host { origin, address: None }).collect();
+        Self { shared, hosts, door: None, running: Some(Arc::default()) }
+    }
+
+    /// Serves from tasks of the current tokio runtime; to be called before the handle is cloned. `Err`: a port is
+    /// not free.
+    pub(crate) async fn listen(mut self, ports: Ports<'_>, own_door: Router<Self>) -> io::Result<Self> {
+        let mut hosts = Vec::new();
+        let mut served = Vec::new();
+        let apis = ports.apis.iter().copied().chain(std::iter::repeat(0));
+        for ((origin, router), port) in self.routers().zip(apis) {
+            let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await?;
+            hosts.push(Host { origin, address: Some(listener.local_addr()?) });
+            served.push((router, listener));
         }
         let door_listener = TcpListener::bind((Ipv4Addr::LOCALHOST, ports.door)).await?;
-        let door = door_listener.local_addr()?;
-        let mut twin = Self { shared, apis: apis.into(), door, running: None };
-        let mut tasks = Vec::new();
-        for (origin, listener) in listeners {
-            tasks.push(tokio::spawn(serve::serve(Arc::clone(&twin.shared), origin, listener)).abort_handle());
+        self.hosts = hosts.into();
+        self.door = Some(door_listener.local_addr()?);
+        for (router, listener) in served {
+            self.run(serve::serve(router, listener));
         }
-        let door_service = door::router(twin.clone(), own_door);
-        let serving = async move {
-            let _ = axum::serve(door_listener, door_service).await;
-        };
-        tasks.push(tokio::spawn(serving).abort_handle());
-        twin.running = Some(Arc::new(Running(tasks)));
-        Ok(twin)
+        let door = door::router(self.without_tasks(), own_door);
+        self.run(async move {
+            let _ = axum::serve(door_listener, door).await;
+        });
+        Ok(self)
     }
 
     /// Runs a task for as long as the twin; to be called before the handle is cloned.
@@ -287,19 +293,32 @@ impl<V: Vendor> Twin<V> {
         &self.shared
     }
 
-    /// `http://127.0.0.1:<port>`, in the place of the vendor's main origin.
+    /// What stands in for the vendor's main origin, as a service in this process; see [`NoAnswer`].
+    ///
+    /// [`NoAnswer`]: crate::NoAnswer
+    pub fn router(&self) -> Router {
+        let main = self.hosts.first().map_or("", |host| host.origin);
+        serve::router(Arc::clone(&self.shared), main)
+    }
+
+    /// From each origin of the vendor, the main one first, to what stands in for it as `router` does.
+    pub fn routers(&self) -> impl Iterator<Item = (&'static str, Router)> {
+        self.hosts.iter().map(|host| (host.origin, serve::router(Arc::clone(&self.shared), host.origin)))
+    }
+
+    /// `http://127.0.0.1:<port>`, in the place of the vendor's main origin; empty without ports.
     pub fn api_url(&self) -> String {
-        self.apis.first().map(|(_, address)| format!("http://{address}")).unwrap_or_default()
+        self.origins().next().map(|(_, url)| url).unwrap_or_default()
     }
 
-    /// From each origin of the vendor to where it is served instead.
+    /// From each origin of the vendor to where it is served instead; none without ports.
     pub fn origins(&self) -> impl Iterator<Item = (&'static str, String)> {
-        self.apis.iter().map(|(origin, address)| (*origin, format!("http://{address}")))
+        self.hosts.iter().filter_map(|host| Some((host.origin, format!("http://{}", host.address?))))
     }
 
-    /// Where the side door's paths begin.
+    /// Where the side door's paths begin; empty without ports.
     pub fn door_url(&self) -> String {
-        format!("http://{}{}", self.door, V::DOOR)
+        self.door.map(|door| format!("http://{door}{}", V::DOOR)).unwrap_or_default()
     }
 
     /// The twin's clock itself: setting it moves the twin.
@@ -363,8 +382,20 @@ impl<V: Vendor> Twin<V> {
         self.lock().desk_mut().faults.seed(seeded);
     }
 
-    /// Forgets scripted and seeded faults.
+    /// Forgets scripted and seeded faults. What is late stays.
     pub fn clear_faults(&self) {
-        self.lock().desk_mut().faults.clear();
+        let mut vendor = self.lock();
+        vendor.desk_mut().faults.clear();
+        vendor.forget_faults();
+    }
+
+    /// How many requests wait to be applied late.
+    pub fn late(&self) -> usize {
+        self.lock().desk().late.len()
+    }
+
+    /// Applies them, oldest first, over whatever came since. Answers how many they were.
+    pub fn apply_late(&self) -> usize {
+        deed::apply_late(&mut *self.lock())
     }
 }

@@ -7,16 +7,18 @@ use axum::http::header;
 use super::data::message;
 use super::routes::RouteKind;
 use super::state::State;
+use crate::deed::strike_or_apply;
 use crate::faults::Target;
 use crate::reply::Reply;
 use crate::serve::{Answer, Call, Outcome, pause};
-use crate::twin::{Shared, Vendor, strike_or_apply};
+use crate::traffic::Limits;
+use crate::twin::{Shared, Vendor};
 
 pub(super) async fn answer(shared: &Arc<Shared<State>>, call: Call) -> Answer {
     let latency_ms = shared.lock().desk.switches.latency_ms;
     pause(latency_ms).await;
     let mut state = shared.lock();
-    let outcome = state.receive(&call);
+    let outcome = state.receive(&Arc::new(call));
     state.settle(outcome)
 }
 
@@ -27,7 +29,7 @@ struct Account {
 }
 
 impl State {
-    fn receive(&mut self, call: &Call) -> Outcome {
+    fn receive(&mut self, call: &Arc<Call>) -> Outcome {
         self.desk.count_request(call.at_once);
         if call.headers.contains_key(header::COOKIE) {
             self.desk.counters.cookies_returned += 1;
@@ -40,11 +42,12 @@ impl State {
         };
         let target = Target { method: &call.method, path: &call.path, query: &call.query, route };
         if route == RouteKind::Token {
-            if !self.desk.admits("", self.desk.switches.token_rate_limit) {
+            if !self.desk.admits("", Limits::per_second(self.desk.switches.token_rate_limit)) {
                 return Outcome::Send(self.limited());
             }
             self.desk.count_route(route.template());
-            return strike_or_apply(self, &target, |state| state.token_reply(call));
+            let call = Arc::clone(call);
+            return strike_or_apply(self, &target, move |state: &mut State| state.token_reply(&call));
         }
         let account = match self.account(call, route) {
             Ok(account) => account,
@@ -54,7 +57,8 @@ impl State {
             return Outcome::Send(limited);
         }
         self.desk.count_route(route.template());
-        strike_or_apply(self, &target, |state| state.apply(route, &account, call))
+        let call = Arc::clone(call);
+        strike_or_apply(self, &target, move |state: &mut State| state.apply(route, &account, &call))
     }
 
     fn account(&mut self, call: &Call, route: RouteKind) -> Result<Account, Reply> {
@@ -74,13 +78,12 @@ impl State {
     fn over_a_limit(&mut self, account: &Account, call: &Call) -> Option<Reply> {
         let switches = &self.desk.switches;
         let crowded = switches.concurrency_limit.is_some_and(|limit| call.at_once > u64::from(limit));
-        let admitted = !crowded && self.desk.admits(&account.key, self.desk.switches.rate_limit);
+        let admitted = !crowded && self.desk.admits(&account.key, Limits::per_second(self.desk.switches.rate_limit));
         (!admitted).then(|| self.limited())
     }
 
     fn limited(&mut self) -> Reply {
-        self.desk.counters.rate_limited += 1;
-        self.desk.switches.retry_after.on(message(429, "Too many requests."))
+        self.desk.limited(&self.desk.switches.retry_after.into(), message(429, "Too many requests."))
     }
 
     fn apply(&mut self, route: RouteKind, account: &Account, call: &Call) -> Reply {

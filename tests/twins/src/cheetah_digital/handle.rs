@@ -70,14 +70,17 @@ impl Default for Options {
 pub type CheetahDigitalTwin = Twin<State>;
 
 impl CheetahDigitalTwin {
+    /// Without sockets: to be reached through [`Twin::routers`].
+    pub fn new(options: Options) -> Self {
+        let Options { region, api_ports: _, door_port: _, clock, credentials, switches, token_seed } = options;
+        let state = State::new(region, Keyring::new(credentials, token_seed), switches);
+        Self::in_process(region.origins(), clock, state)
+    }
+
     /// Serves all ports from tasks of the current tokio runtime. `Err`: a port is not free.
-    pub async fn start(options: Options) -> io::Result<Self> {
-        let keyring = Keyring::new(options.credentials, options.token_seed);
-        let state = State::new(options.region, keyring, options.switches);
-        let ports = options.api_ports.into_iter().chain(std::iter::repeat(0));
-        let apis: Vec<_> = options.region.origins().iter().copied().zip(ports).collect();
-        let ports = Ports { apis: &apis, door: options.door_port };
-        Self::launch(ports, options.clock, state, door::routes()).await
+    pub async fn start(mut options: Options) -> io::Result<Self> {
+        let (apis, door) = (std::mem::take(&mut options.api_ports), options.door_port);
+        Self::new(options).listen(Ports { apis: &apis, door }, door::routes()).await
     }
 
     /// Adds a key, or changes it: its secret was regenerated, its rights were edited. Tokens live on.

@@ -52,7 +52,7 @@ mod switches;
 mod tables;
 mod values;
 
-pub use crate::faults::{FaultKind, RetryAfter};
+pub use crate::faults::{FaultKind, LateAnswer, RetryAfter};
 pub use crate::traffic::RetryAfterHeader;
 pub use crate::twin::Refused;
 pub use counters::Counters;

@@ -8,10 +8,12 @@ use super::payload::Payload;
 use super::reply;
 use super::routes::Route;
 use super::state::{OnList, State};
+use crate::deed::strike_or_apply;
 use crate::faults::Target;
 use crate::reply::Reply;
 use crate::serve::{Answer, Call, Outcome, pause};
-use crate::twin::{Shared, Vendor, strike_or_apply};
+use crate::traffic::Limits;
+use crate::twin::{Shared, Vendor};
 
 pub(super) async fn answer(shared: &Arc<Shared<State>>, call: Call) -> Answer {
     let payload = Payload::of(&call).await;
@@ -21,13 +23,13 @@ pub(super) async fn answer(shared: &Arc<Shared<State>>, call: Call) -> Answer {
     let latency_ms = shared.lock().desk.switches.latency_ms;
     pause(latency_ms).await;
     let mut state = shared.lock();
-    let outcome = state.receive(&call, &payload);
+    let outcome = state.receive(&call, payload);
     state.settle(outcome)
 }
 
 impl State {
     /// Counts, checks the signature, the rate and the route, lets a fault strike, and applies.
-    fn receive(&mut self, call: &Call, payload: &Result<Payload, String>) -> Outcome {
+    fn receive(&mut self, call: &Call, payload: Result<Payload, String>) -> Outcome {
         self.desk.count_request(call.at_once);
         let skew = self.desk.switches.skew_seconds;
         let Some(account) = auth::account_of(&call.headers, &self.accounts, skew, self.desk.now) else {
@@ -44,16 +46,15 @@ impl State {
         self.desk.count_route(route.kind().template());
         self.count_forbidden(&route);
         let target = Target { method: &call.method, path: &call.path, query: &call.query, route: route.kind() };
-        strike_or_apply(self, &target, |state| state.apply(&route, payload))
+        strike_or_apply(self, &target, move |state: &mut State| state.apply(&route, &payload))
     }
 
     fn over_the_rate(&mut self, account: &str) -> Option<Reply> {
-        if self.desk.admits(account, self.desk.switches.rate_limit) {
+        if self.desk.admits(account, Limits::per_second(self.desk.switches.rate_limit)) {
             return None;
         }
-        self.desk.counters.rate_limited += 1;
         let limited = reply::coded(429, "Too Many Requests", &self.desk.switches);
-        Some(self.desk.switches.retry_after.on(limited))
+        Some(self.desk.limited(&self.desk.switches.retry_after.into(), limited))
     }
 
     fn apply(&mut self, route: &Route, payload: &Result<Payload, String>) -> Reply {

@@ -55,15 +55,22 @@ impl Default for Options {
 pub type HeyloyaltyTwin = Twin<State>;
 
 impl HeyloyaltyTwin {
+    /// Without sockets: to be reached through [`Twin::router`]. Webhooks are delivered by a task of the current
+    /// tokio runtime.
+    pub fn new(options: Options) -> Self {
+        let Options { api_port: _, door_port: _, clock, accounts, switches, id_seed } = options;
+        let (hooks, deliveries) = Webhooks::new();
+        let mut state = State::new(id_seed, switches, hooks);
+        state.accounts = accounts;
+        let mut twin = Self::in_process(&[ORIGIN], clock, state);
+        twin.run(deliver_all(Arc::clone(twin.shared()), deliveries));
+        twin
+    }
+
     /// Serves both ports from tasks of the current tokio runtime. `Err`: a port is not free.
     pub async fn start(options: Options) -> io::Result<Self> {
-        let (hooks, deliveries) = Webhooks::new();
-        let mut state = State::new(options.id_seed, options.switches, hooks);
-        state.accounts = options.accounts;
-        let ports = Ports { apis: &[(ORIGIN, options.api_port)], door: options.door_port };
-        let mut twin = Self::launch(ports, options.clock, state, door::routes()).await?;
-        twin.run(deliver_all(Arc::clone(twin.shared()), deliveries));
-        Ok(twin)
+        let (api, door) = (options.api_port, options.door_port);
+        Self::new(options).listen(Ports { apis: &[api], door }, door::routes()).await
     }
 
     /// Adds an account, or gives it a new secret: its keys were rotated.

@@ -48,7 +48,7 @@ mod upsert;
 mod values;
 mod webhooks;
 
-pub use crate::faults::{FaultKind, RetryAfter};
+pub use crate::faults::{FaultKind, LateAnswer, RetryAfter};
 pub use crate::traffic::RetryAfterHeader;
 pub use crate::twin::Refused;
 pub use counters::Counters;

@@ -7,16 +7,18 @@ use axum::http::header;
 
 use super::routes::Route;
 use super::state::State;
-use crate::faults::Target;
+use crate::deed::strike_or_apply;
+use crate::faults::{RetryAfter, Target};
 use crate::reply::Reply;
 use crate::serve::{Answer, Call, Outcome, pause};
-use crate::twin::{Shared, Vendor, strike_or_apply};
+use crate::traffic::Limits;
+use crate::twin::{Shared, Vendor};
 
 pub(super) async fn answer(shared: &Arc<Shared<State>>, call: Call) -> Answer {
     let latency_ms = shared.lock().desk.switches.latency_ms;
     pause(latency_ms).await;
     let mut state = shared.lock();
-    let outcome = state.receive(&call);
+    let outcome = state.receive(&Arc::new(call));
     state.settle(outcome)
 }
 
@@ -36,7 +38,7 @@ pub(super) enum Problem {
 const TOKENS: [&str; 2] = ["access_token", "key"];
 
 impl State {
-    fn receive(&mut self, call: &Call) -> Outcome {
+    fn receive(&mut self, call: &Arc<Call>) -> Outcome {
         self.desk.count_request(call.at_once);
         let parameters = match parameters(&call.query) {
             Ok(parameters) => parameters,
@@ -48,10 +50,10 @@ impl State {
         };
         let switches = &self.desk.switches;
         let crowded = switches.concurrency_limit.is_some_and(|limit| call.at_once > u64::from(limit));
-        let rate_limit = switches.rate_limit;
-        if crowded || !self.desk.admits(&token, rate_limit) {
-            self.desk.counters.rate_limited += 1;
-            return Outcome::Send(self.failure(429, "Too many requests"));
+        let limits = Limits::per_second(switches.rate_limit);
+        if crowded || !self.desk.admits(&token, limits) {
+            let limited = self.failure(429, "Too many requests");
+            return Outcome::Send(self.desk.limited(&RetryAfter::Absent, limited));
         }
         let Some(route) = Route::parse(&call.method, &call.path) else {
             self.desk.note_unexpected(format!("{} {}", call.method, call.path));
@@ -59,9 +61,10 @@ impl State {
         };
         self.desk.count_route(route.kind().template());
         let target = Target { method: &call.method, path: &call.path, query: &call.query, route: route.kind() };
-        strike_or_apply(self, &target, |state| {
-            let reply = state.apply(&route, call, &parameters);
-            state.answered(call, reply)
+        let call = Arc::clone(call);
+        strike_or_apply(self, &target, move |state: &mut State| {
+            let reply = state.apply(&route, &call, &parameters);
+            state.answered(&call, reply)
         })
     }
 

@@ -51,14 +51,20 @@ impl Default for Options {
 pub type LyticsTwin = Twin<State>;
 
 impl LyticsTwin {
+    /// Without sockets: to be reached through [`Twin::router`]. Webhooks are called from a task of the current
+    /// tokio runtime.
+    pub fn new(options: Options) -> Self {
+        let Options { api_port: _, door_port: _, clock, tokens, switches } = options;
+        let (outbox, parcels) = Outbox::new();
+        let mut twin = Self::in_process(&[ORIGIN], clock, State::new(tokens, switches, outbox));
+        twin.run(send_all(Arc::clone(twin.shared()), parcels));
+        twin
+    }
+
     /// Serves both ports and calls webhooks from tasks of the current tokio runtime. `Err`: a port is not free.
     pub async fn start(options: Options) -> io::Result<Self> {
-        let (outbox, parcels) = Outbox::new();
-        let state = State::new(options.tokens, options.switches, outbox);
-        let ports = Ports { apis: &[(ORIGIN, options.api_port)], door: options.door_port };
-        let mut twin = Self::launch(ports, options.clock, state, door::routes()).await?;
-        twin.run(send_all(Arc::clone(twin.shared()), parcels));
-        Ok(twin)
+        let (api, door) = (options.api_port, options.door_port);
+        Self::new(options).listen(Ports { apis: &[api], door }, door::routes()).await
     }
 
     /// Adds a token of the API, or gives it another end.

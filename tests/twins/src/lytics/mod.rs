@@ -49,7 +49,7 @@ mod sender;
 mod state;
 mod switches;
 
-pub use crate::faults::{FaultKind, RetryAfter};
+pub use crate::faults::{FaultKind, LateAnswer, RetryAfter};
 pub use crate::twin::Refused;
 pub use counters::Counters;
 pub use handle::{LyticsTwin, Options};

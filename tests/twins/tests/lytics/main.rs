@@ -1,10 +1,11 @@
-//! The Lytics twin over real HTTP: its API called by hand, its webhooks received by hand.
+//! The Lytics twin, most of it over real HTTP: its API called by hand, its webhooks received by hand.
 
 mod access;
 mod authorization;
 mod backfills;
 mod bodies;
 mod door;
+mod in_process;
 mod jobs;
 mod receiver;
 mod retries;
