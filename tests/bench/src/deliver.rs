@@ -66,7 +66,7 @@ pub(crate) async fn to_heyloyalty() -> Outcome<[Cost; 2]> {
 }
 
 fn written(twin: &muster_twins::heyloyalty::HeyloyaltyTwin) -> u64 {
-    let by_route = twin.counters().requests_by_route;
+    let by_route = twin.counters().traffic.requests_by_route;
     by_route.get("PATCH /v1/lists/:id/members/:mid").copied().unwrap_or_default()
 }
 

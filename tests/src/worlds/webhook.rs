@@ -13,8 +13,8 @@ use muster::model::{Identifier, Value};
 use muster::ports::{Clock, Secret};
 use muster_twins::clock::TwinClock;
 use muster_twins::webhook::{
-    Answers, AudienceView, Counters, Fault, FaultKind, Options, PersonView, RetryAfter, RouteKind, Standing as Told,
-    Switches, WebhookTwin,
+    Answers, AudienceView, Fault, FaultKind, Options, PersonView, RetryAfter, RouteKind, Standing as Told, Switches,
+    WebhookTwin,
 };
 use serde_json::{Value as Json, json};
 
@@ -209,10 +209,10 @@ impl VendorWorld for WebhookWorld {
     }
 
     fn harm(&self) -> Vec<String> {
-        let Counters { before_retry_after, doubled_events, .. } = self.twin.counters();
+        let counters = self.twin.counters();
         let counts = [
-            ("requests before the time that a 429 had said", before_retry_after),
-            ("events told twice", doubled_events),
+            ("requests before the time that a 429 had said", counters.before_retry_after),
+            ("events told twice", counters.doubled_events),
         ];
         let counted = counts.into_iter().filter(|(_, count)| *count > 0);
         let counted = counted.map(|(what, count)| format!("{count} {what}"));

@@ -111,7 +111,7 @@ impl Site {
         let inside = |member: &muster_twins::heyloyalty::MemberView| {
             member.fields.keys().any(|name| name.starts_with("cdp_a_") && member.text(name) == "1")
         };
-        let written = self.twin.counters().requests_by_route;
+        let written = self.twin.counters().traffic.requests_by_route;
         let written = written.get("PATCH /v1/lists/:id/members/:mid").copied().unwrap_or_default();
         self.twin.reset_counters();
         match members.iter().any(inside) && written > 0 {

@@ -1,9 +1,10 @@
-//! What the twin counts, and how many requests a second it is given.
+//! What the twin counts.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::ops::{Deref, DerefMut};
 
-use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
+
+use crate::traffic::Traffic;
 
 /// Counts since the start or the last reset. Side-door writes count nowhere.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -33,58 +34,21 @@ pub struct Counters {
     pub imported_rows: u64,
     /// Members created by imports (also in `member_created`).
     pub import_created: u64,
-    /// Requests on the API port, refused ones included.
-    pub requests: u64,
-    /// Authorised requests by route, such as `GET /v1/lists/:id/members`.
-    pub requests_by_route: BTreeMap<String, u64>,
-    /// Authorised requests answered 429 by `Switches::rate_limit`; faults do not count.
-    pub rate_limited: u64,
-    /// Most requests within any one second of the twin's clock; a clock that stands still makes
-    /// this the number of requests since it was set.
-    pub max_requests_in_one_second: u64,
-    /// Requests that a fault struck.
-    pub faults: u64,
-    /// Requests answered 401 for their key, timestamp or signature; faults do not count.
-    pub unauthorized: u64,
-    /// Requests to a route the twin does not have; see `HeyloyaltyTwin::unexpected`.
-    pub unexpected: u64,
+    /// What every twin counts.
+    #[serde(flatten)]
+    pub traffic: Traffic,
 }
 
-/// The instants of the last second.
-#[derive(Debug, Default)]
-pub(super) struct SecondWindow(VecDeque<Timestamp>);
+impl Deref for Counters {
+    type Target = Traffic;
 
-impl SecondWindow {
-    /// Forgets what is a second old or older, and what a clock set back left in the future.
-    pub(super) fn expire(&mut self, now: Timestamp) {
-        let one_second = SignedDuration::from_secs(1);
-        self.0.retain(|at| *at <= now && now.duration_since(*at) < one_second);
-    }
-
-    pub(super) fn push(&mut self, now: Timestamp) {
-        self.0.push_back(now);
-    }
-
-    pub(super) fn len(&self) -> usize {
-        self.0.len()
+    fn deref(&self) -> &Traffic {
+        &self.traffic
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_window_slides() {
-        let mut window = SecondWindow::default();
-        let start = Timestamp::UNIX_EPOCH;
-        for ms in [0, 400, 999] {
-            let at = start + SignedDuration::from_millis(ms);
-            window.expire(at);
-            window.push(at);
-        }
-        assert_eq!(window.len(), 3);
-        window.expire(start + SignedDuration::from_millis(1_000));
-        assert_eq!(window.len(), 2);
+impl DerefMut for Counters {
+    fn deref_mut(&mut self) -> &mut Traffic {
+        &mut self.traffic
     }
 }

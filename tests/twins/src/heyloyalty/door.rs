@@ -2,28 +2,23 @@
 
 use std::collections::BTreeMap;
 
-use axum::Json;
-use axum::Router;
-use axum::extract::{DefaultBodyLimit, Path, Query, State};
+use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{delete, get, post, put};
-use jiff::{SignedDuration, Timestamp};
-use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value, json};
+use axum::{Json, Router};
+use serde::Deserialize;
+use serde_json::{Value, json};
 
-use super::faults::{Fault, SeededFaults};
-use super::handle::{HeyloyaltyTwin, Refused};
+use super::handle::HeyloyaltyTwin;
 use super::model::{SeedList, SeedMember};
-use super::switches::Switches;
 use super::webhooks::WebhookSetup;
-
-/// A hundred thousand members in one body.
-const BODY_LIMIT: usize = 256 * 1024 * 1024;
+use crate::door::{done, shown};
+use crate::twin::Refused;
 
 type Twin = State<HeyloyaltyTwin>;
 
-pub(super) fn router(twin: HeyloyaltyTwin) -> Router {
+pub(super) fn routes() -> Router<HeyloyaltyTwin> {
     Router::new()
         .route("/lists", get(lists).post(seed_list))
         .route("/lists/{list}", get(list))
@@ -32,41 +27,15 @@ pub(super) fn router(twin: HeyloyaltyTwin) -> Router {
         .route("/lists/{list}/members/{id}", get(member))
         .route("/lists/{list}/members/{id}/{deed}", post(member_deed))
         .route("/lists/{list}/subscribe", post(subscribe))
-        .route("/switches", get(switches).put(set_switches).patch(patch_switches))
         .route("/accounts/{key}", put(set_account).delete(remove_account))
-        .route("/clock", get(clock).put(set_clock))
-        .route("/counters", get(counters).delete(reset_counters))
         .route("/mailbox", get(mailbox).delete(clear_mailbox))
-        .route("/unexpected", get(unexpected).delete(clear_unexpected))
         .route("/imports", get(imports))
         .route("/imports/apply", post(apply_imports))
-        .route("/faults", get(faults).post(push_fault).delete(clear_faults))
-        .route("/faults/seeded", put(seed_faults))
         .route("/webhooks", get(webhooks))
         .route("/webhooks/deliveries", get(deliveries))
         .route("/webhooks/settled", post(settled))
         .route("/webhooks/{id}", put(set_up_webhook))
         .route("/webhooks/{id}/test", post(test_webhook))
-        .layer(DefaultBodyLimit::max(BODY_LIMIT))
-        .with_state(twin)
-}
-
-impl IntoResponse for Refused {
-    fn into_response(self) -> Response {
-        let body = Json(json!({ "error": self.to_string() }));
-        (StatusCode::BAD_REQUEST, body).into_response()
-    }
-}
-
-fn done(there: bool) -> StatusCode {
-    if there { StatusCode::NO_CONTENT } else { StatusCode::NOT_FOUND }
-}
-
-fn shown<T: Serialize>(found: Option<T>) -> Response {
-    match found {
-        Some(found) => Json(found).into_response(),
-        None => StatusCode::NOT_FOUND.into_response(),
-    }
 }
 
 async fn lists(State(twin): Twin) -> impl IntoResponse {
@@ -138,32 +107,6 @@ async fn subscribe(
     Ok(Json(json!({ "id": id })))
 }
 
-async fn switches(State(twin): Twin) -> impl IntoResponse {
-    Json(twin.switches())
-}
-
-async fn set_switches(State(twin): Twin, Json(switches): Json<Switches>) -> StatusCode {
-    twin.set_switches(switches);
-    done(true)
-}
-
-async fn patch_switches(State(twin): Twin, Json(part): Json<Map<String, Value>>) -> Response {
-    let mut whole = json!(twin.switches());
-    if let Some(whole) = whole.as_object_mut() {
-        whole.extend(part);
-    }
-    match serde_json::from_value(whole) {
-        Ok(switches) => {
-            twin.set_switches(switches);
-            done(true).into_response()
-        }
-        Err(error) => {
-            let body = Json(json!({ "error": error.to_string() }));
-            (StatusCode::BAD_REQUEST, body).into_response()
-        }
-    }
-}
-
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Secret {
@@ -180,36 +123,6 @@ async fn remove_account(State(twin): Twin, Path(key): Path<String>) -> StatusCod
     done(true)
 }
 
-#[derive(Deserialize)]
-#[serde(rename_all = "snake_case")]
-enum ClockChange {
-    Now(Timestamp),
-    AdvanceSeconds(i64),
-    Machine,
-}
-
-async fn clock(State(twin): Twin) -> impl IntoResponse {
-    Json(json!({ "now": twin.clock().now() }))
-}
-
-async fn set_clock(State(twin): Twin, Json(change): Json<ClockChange>) -> StatusCode {
-    match change {
-        ClockChange::Now(now) => twin.clock().set(now),
-        ClockChange::AdvanceSeconds(by) => twin.clock().advance(SignedDuration::from_secs(by)),
-        ClockChange::Machine => twin.clock().follow_machine(),
-    }
-    done(true)
-}
-
-async fn counters(State(twin): Twin) -> impl IntoResponse {
-    Json(twin.counters())
-}
-
-async fn reset_counters(State(twin): Twin) -> StatusCode {
-    twin.reset_counters();
-    done(true)
-}
-
 async fn mailbox(State(twin): Twin) -> impl IntoResponse {
     Json(twin.mailbox())
 }
@@ -219,40 +132,12 @@ async fn clear_mailbox(State(twin): Twin) -> StatusCode {
     done(true)
 }
 
-async fn unexpected(State(twin): Twin) -> impl IntoResponse {
-    Json(twin.unexpected())
-}
-
-async fn clear_unexpected(State(twin): Twin) -> StatusCode {
-    twin.clear_unexpected();
-    done(true)
-}
-
 async fn imports(State(twin): Twin) -> impl IntoResponse {
     Json(twin.pending_imports())
 }
 
 async fn apply_imports(State(twin): Twin) -> impl IntoResponse {
     Json(json!({ "applied": twin.apply_imports() }))
-}
-
-async fn faults(State(twin): Twin) -> impl IntoResponse {
-    Json(twin.scripted_faults())
-}
-
-async fn push_fault(State(twin): Twin, Json(fault): Json<Fault>) -> StatusCode {
-    twin.push_fault(fault);
-    done(true)
-}
-
-async fn clear_faults(State(twin): Twin) -> StatusCode {
-    twin.clear_faults();
-    done(true)
-}
-
-async fn seed_faults(State(twin): Twin, Json(seeded): Json<SeededFaults>) -> StatusCode {
-    twin.seed_faults(seeded);
-    done(true)
 }
 
 async fn webhooks(State(twin): Twin) -> impl IntoResponse {

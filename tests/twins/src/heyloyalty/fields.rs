@@ -5,9 +5,10 @@ use serde_json::Value;
 
 use super::model::{Field, FieldKind, Format, List};
 use super::payload::{id_of, text_of};
-use super::reply::Reply;
+use super::reply;
 use super::state::Ids;
 use super::switches::{PatchMatch, Switches};
+use crate::reply::Reply;
 
 /// Name, `type_id`, format; only 1, 2 and 3 are documented as `type_id`.
 const FIXED: [(&str, u64, Format); 12] = [
@@ -106,16 +107,16 @@ pub(super) fn apply_fields(
     switches: &Switches,
 ) -> Result<Vec<u64>, Reply> {
     let Some(entries) = raw.as_array() else {
-        return Err(Reply::refused("fields must be a list"));
+        return Err(reply::refused("fields must be a list"));
     };
     let mut edits = Vec::new();
     for entry in entries {
-        edits.push(FieldEdit::read(entry, list, switches).map_err(Reply::refused)?);
+        edits.push(FieldEdit::read(entry, list, switches).map_err(reply::refused)?);
     }
     let is_new = |edit: &&FieldEdit| matches!(edit, FieldEdit::CreateFixed(_) | FieldEdit::Create { .. });
     let total = list.fields.len() + edits.iter().filter(is_new).count();
     if switches.max_fields.is_some_and(|most| total > most && total > list.fields.len()) {
-        return Err(Reply::refused("The list has too many fields"));
+        return Err(reply::refused("The list has too many fields"));
     }
     let match_names = switches.patch_match == PatchMatch::IdOrName;
     let named = edits.into_iter().filter_map(|edit| edit.apply(list, match_names, ids));

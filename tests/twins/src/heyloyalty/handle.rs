@@ -1,29 +1,24 @@
 //! Starts the twin; the side door in process.
 
 use std::collections::BTreeMap;
-use std::error::Error;
-use std::fmt;
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
 use serde_json::Value;
-use tokio::net::TcpListener;
-use tokio::task::AbortHandle;
 
-use super::counters::Counters;
-use super::faults::{Fault, SeededFaults};
 use super::import::{ImportView, PendingImport};
 use super::model::{
     EmailStatus, FieldValue, ListView, Member, MemberView, SeedList, SeedMember, SeedStanding, Standing, Values,
 };
 use super::roster::Seat;
-use super::state::{Mail, OnList, Shared, State};
+use super::state::{Mail, OnList, State};
 use super::switches::{LongText, Switches};
 use super::webhooks::{Event, Webhook, WebhookDelivery, WebhookSetup, Webhooks, deliver_all};
-use super::wire::{ResetSwitch, ResettableListener};
-use super::{api, door, values};
+use super::{door, values};
 use crate::clock::TwinClock;
+use crate::twin::{Ports, Refused, Twin};
+
+const ORIGIN: &str = "https://api.heyloyalty.com";
 
 /// How to start a twin. The default has random ports, the machine's clock, no list, and the one
 /// account `API_KEY` with the secret `API_SECRET`.
@@ -56,106 +51,42 @@ impl Default for Options {
     }
 }
 
-/// Why the side door did not do something; a sentence.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Refused(String);
-
-impl Refused {
-    fn because(reason: impl Into<String>) -> Self {
-        Self(reason.into())
-    }
-}
-
-impl fmt::Display for Refused {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl Error for Refused {}
-
 /// A handle on a running twin; it stops when the last clone is dropped.
-#[derive(Clone)]
-pub struct HeyloyaltyTwin {
-    shared: Arc<Shared>,
-    api: SocketAddr,
-    door: SocketAddr,
-    /// Absent in the side door's own clone, which must not keep the twin running.
-    running: Option<Arc<Running>>,
-}
-
-struct Running(Vec<AbortHandle>);
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        for task in &self.0 {
-            task.abort();
-        }
-    }
-}
+pub type HeyloyaltyTwin = Twin<State>;
 
 impl HeyloyaltyTwin {
+    /// Without sockets: to be reached through [`Twin::router`]. Webhooks are delivered by a task of the current
+    /// tokio runtime.
+    pub fn new(options: Options) -> Self {
+        let Options { api_port: _, door_port: _, clock, accounts, switches, id_seed } = options;
+        let (hooks, deliveries) = Webhooks::new();
+        let mut state = State::new(id_seed, switches, hooks);
+        state.accounts = accounts;
+        let mut twin = Self::in_process(&[ORIGIN], clock, state);
+        twin.run(deliver_all(Arc::clone(twin.shared()), deliveries));
+        twin
+    }
+
     /// Serves both ports from tasks of the current tokio runtime. `Err`: a port is not free.
     pub async fn start(options: Options) -> io::Result<Self> {
-        let api = TcpListener::bind((Ipv4Addr::LOCALHOST, options.api_port)).await?;
-        let door = TcpListener::bind((Ipv4Addr::LOCALHOST, options.door_port)).await?;
-        let (hooks, deliveries) = Webhooks::new();
-        let mut state = State::new(options.id_seed, options.switches, hooks);
-        state.accounts = options.accounts;
-        let mut twin = Self {
-            shared: Arc::new(Shared::new(state, options.clock)),
-            api: api.local_addr()?,
-            door: door.local_addr()?,
-            running: None,
-        };
-        let api_service = api::router(Arc::clone(&twin.shared));
-        let api_service = api_service.into_make_service_with_connect_info::<ResetSwitch>();
-        let door_service = door::router(twin.clone());
-        let tasks = [
-            tokio::spawn(deliver_all(Arc::clone(&twin.shared), deliveries)).abort_handle(),
-            tokio::spawn(async move {
-                // Serving ends with the task only.
-                let _ = axum::serve(ResettableListener(api), api_service).await;
-            })
-            .abort_handle(),
-            tokio::spawn(async move {
-                let _ = axum::serve(door, door_service).await;
-            })
-            .abort_handle(),
-        ];
-        twin.running = Some(Arc::new(Running(tasks.into())));
-        Ok(twin)
-    }
-
-    /// `http://127.0.0.1:<port>`, in the place of `https://api.heyloyalty.com`.
-    pub fn api_url(&self) -> String {
-        format!("http://{}", self.api)
-    }
-
-    /// `http://127.0.0.1:<port>` of the side door.
-    pub fn door_url(&self) -> String {
-        format!("http://{}", self.door)
-    }
-
-    /// The twin's clock itself: setting it moves the twin.
-    pub fn clock(&self) -> TwinClock {
-        self.shared.clock.clone()
+        let (api, door) = (options.api_port, options.door_port);
+        Self::new(options).listen(Ports { apis: &[api], door }, door::routes()).await
     }
 
     /// Adds an account, or gives it a new secret: its keys were rotated.
     pub fn set_account(&self, api_key: &str, secret: &str) {
-        let mut state = self.shared.lock();
+        let mut state = self.lock();
         state.accounts.insert(api_key.to_owned(), secret.to_owned());
     }
 
     /// Removes an account, if there is one of that key; its requests get 401.
     pub fn remove_account(&self, api_key: &str) {
-        self.shared.lock().accounts.remove(api_key);
+        self.lock().accounts.remove(api_key);
     }
 
     /// The id of the new list. Refused when `seed.id` is taken.
     pub fn seed_list(&self, seed: &SeedList) -> Result<u64, Refused> {
-        let id = self.shared.lock().seed_list(seed);
+        let id = self.lock().seed_list(seed);
         id.ok_or_else(|| Refused::because("the list id is taken"))
     }
 
@@ -172,7 +103,7 @@ impl HeyloyaltyTwin {
 
     /// All lists, by ascending id.
     pub fn lists(&self) -> Vec<ListView> {
-        self.shared.lock().lists.values().map(super::model::List::view).collect()
+        self.lock().lists.values().map(super::model::List::view).collect()
     }
 
     /// The list of that id.
@@ -281,114 +212,59 @@ impl HeyloyaltyTwin {
         })
     }
 
-    /// The switches as they stand.
-    pub fn switches(&self) -> Switches {
-        self.shared.lock().switches.clone()
-    }
-
-    /// Replaces all switches.
-    pub fn set_switches(&self, switches: Switches) {
-        self.shared.lock().switches = switches;
-    }
-
-    /// Changes some switches and leaves the others.
-    pub fn with_switches(&self, change: impl FnOnce(&mut Switches)) {
-        change(&mut self.shared.lock().switches);
-    }
-
-    /// The counts since the start or the last reset.
-    pub fn counters(&self) -> Counters {
-        self.shared.lock().counters.clone()
-    }
-
-    /// Sets all counts to zero.
-    pub fn reset_counters(&self) {
-        self.shared.lock().counters = Counters::default();
-    }
-
     /// The mails the vendor would have sent, oldest first.
     pub fn mailbox(&self) -> Vec<Mail> {
-        self.shared.lock().mailbox.clone()
+        self.lock().mailbox.clone()
     }
 
     /// Forgets the mails so far.
     pub fn clear_mailbox(&self) {
-        self.shared.lock().mailbox.clear();
-    }
-
-    /// `METHOD /path` of every authorised request to a route the twin does not have.
-    pub fn unexpected(&self) -> Vec<String> {
-        self.shared.lock().unexpected.clone()
-    }
-
-    /// Forgets the unexpected requests so far; the counter stays.
-    pub fn clear_unexpected(&self) {
-        self.shared.lock().unexpected.clear();
+        self.lock().mailbox.clear();
     }
 
     /// Imports accepted but not yet applied, in the order of acceptance.
     pub fn pending_imports(&self) -> Vec<ImportView> {
-        self.shared.lock().imports.iter().map(PendingImport::view).collect()
+        self.lock().imports.iter().map(PendingImport::view).collect()
     }
 
     /// Applies all pending imports at once. How many there were.
     pub fn apply_imports(&self) -> usize {
-        self.shared.lock().apply_imports_now()
-    }
-
-    /// Queues a fault behind those already scripted.
-    pub fn push_fault(&self, fault: Fault) {
-        self.shared.lock().faults.scripted.push_back(fault);
-    }
-
-    /// The scripted faults that have not struck.
-    pub fn scripted_faults(&self) -> Vec<Fault> {
-        self.shared.lock().faults.scripted.iter().cloned().collect()
-    }
-
-    /// Replaces the seeded faults and forgets which requests came before.
-    pub fn seed_faults(&self, seeded: SeededFaults) {
-        self.shared.lock().faults.seed(seeded);
-    }
-
-    /// Forgets scripted and seeded faults.
-    pub fn clear_faults(&self) {
-        self.shared.lock().faults.clear();
+        self.lock().apply_imports_now()
     }
 
     /// The configured webhooks of all lists, by ascending id.
     pub fn webhooks(&self) -> Vec<Webhook> {
-        self.shared.lock().hooks.configured.values().cloned().collect()
+        self.lock().hooks.configured.values().cloned().collect()
     }
 
     /// Sets what the API cannot set. Whether the webhook is there.
     pub fn set_up_webhook(&self, webhook_id: u64, setup: WebhookSetup) -> bool {
-        let mut state = self.shared.lock();
+        let mut state = self.lock();
         let hook = state.hooks.configured.get_mut(&webhook_id);
         hook.map(|hook| hook.setup = setup).is_some()
     }
 
     /// Sends a `connection test`. Whether the webhook is there.
     pub fn test_webhook(&self, webhook_id: u64) -> bool {
-        let mut state = self.shared.lock();
-        let now = state.now;
+        let mut state = self.lock();
+        let now = state.desk.now;
         state.hooks.test(webhook_id, now)
     }
 
     /// Deliveries that ended, oldest first.
     pub fn webhook_deliveries(&self) -> Vec<WebhookDelivery> {
-        self.shared.lock().hooks.deliveries.clone()
+        self.lock().hooks.deliveries.clone()
     }
 
     /// Waits until every delivery caused so far has ended.
     pub async fn webhooks_settled(&self) {
-        let mut open = self.shared.lock().hooks.open();
+        let mut open = self.lock().hooks.open();
         // The sender lives in the state, which this handle keeps.
         let _ = open.wait_for(|open| *open == 0).await;
     }
 
     fn on_list<T>(&self, list: u64, then: impl FnOnce(&mut OnList<'_>) -> T) -> Option<T> {
-        self.shared.lock().on_list(list).map(|mut on| then(&mut on))
+        self.lock().on_list(list).map(|mut on| then(&mut on))
     }
 
     fn with_seat(&self, list: u64, member_id: &str, then: impl FnOnce(&mut OnList<'_>, Seat)) -> bool {
@@ -424,7 +300,7 @@ impl OnList<'_> {
         for (name, raw) in sent.chain([("email", &email)]) {
             let field = self.list.field(name);
             let field = field.ok_or_else(|| Refused::because(format!("no field {name}")))?;
-            let value = values::read(field, raw, LongText::Refuse).map_err(Refused)?;
+            let value = values::read(field, raw, LongText::Refuse).map_err(Refused::because)?;
             read.insert(field.id, value);
         }
         Ok(read)

@@ -10,10 +10,11 @@ use serde_json::Value;
 use super::members::Unsent;
 use super::model::{Field, FieldValue, Format, Standing, Values};
 use super::payload::{Encoding, Params, Payload, text_of, truthy};
-use super::reply::Reply;
+use super::reply;
 use super::roster::Seat;
 use super::state::{Mail, MailKind, OnList, State};
 use super::values;
+use crate::reply::Reply;
 
 /// An accepted import before its time; `rows` counts data rows.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -92,7 +93,7 @@ impl State {
                     to,
                     kind: MailKind::ImportErrors,
                     list_id: view.list_id,
-                    sent_at: self.now,
+                    sent_at: self.desk.now,
                     lines,
                 });
             }
@@ -101,10 +102,10 @@ impl State {
 
     pub(super) fn accept_import(&mut self, list: u64, payload: &Payload) -> Result<Reply, Reply> {
         let Some(mut on) = self.on_list(list) else {
-            return Err(Reply::not_found(&self.switches));
+            return Err(reply::not_found(&self.desk.switches));
         };
         let import = on.read_import(payload)?;
-        self.counters.imports += 1;
+        self.desk.counters.imports += 1;
         self.imports.push(import);
         Ok(Reply::empty(204))
     }
@@ -113,28 +114,28 @@ impl State {
 impl OnList<'_> {
     fn read_import(&mut self, payload: &Payload) -> Result<PendingImport, Reply> {
         if payload.encoding != Encoding::Multipart {
-            return Err(Reply::refused("An import must be multipart/form-data"));
+            return Err(reply::refused("An import must be multipart/form-data"));
         }
         let params = &payload.params;
         let required = |name: &str| {
             let value = params.get(name).and_then(text_of).filter(|text| !text.is_empty());
-            value.ok_or_else(|| Reply::refused(format!("{name} is required")))
+            value.ok_or_else(|| reply::refused(format!("{name} is required")))
         };
-        let missing_file = || Reply::refused("file is required");
+        let missing_file = || reply::refused("file is required");
         let file = payload.files.get("file").ok_or_else(missing_file)?;
         let key_name = required("duplicate_field")?;
         if required("handle_existing")? != "update" {
-            return Err(Reply::refused("handle_existing must be update"));
+            return Err(reply::refused("handle_existing must be update"));
         }
         let names = selected(params)?;
         let key = names.iter().position(|name| *name == key_name);
-        let key = key.ok_or_else(|| Reply::refused("duplicate_field is not selected"))?;
+        let key = key.ok_or_else(|| reply::refused("duplicate_field is not selected"))?;
         if self.list.field(&key_name).is_none() {
-            return Err(Reply::refused("duplicate_field is not a field of the list"));
+            return Err(reply::refused("duplicate_field is not a field of the list"));
         }
         let date_format = params.get("date_format").and_then(text_of);
         let date_pattern = strptime_of(date_format.as_deref().unwrap_or("Y-m-d"));
-        let date_pattern = date_pattern.ok_or_else(|| Reply::refused("Unknown date_format"))?;
+        let date_pattern = date_pattern.ok_or_else(|| reply::refused("Unknown date_format"))?;
         let delimiter = delimiter(params)?;
         let mut columns = Vec::new();
         for name in &names {
@@ -250,7 +251,7 @@ impl OnList<'_> {
 fn selected(params: &Params) -> Result<Vec<String>, Reply> {
     let names = params.get("fields_selected").and_then(Value::as_array);
     let names: Option<Vec<String>> = names.and_then(|names| names.iter().map(text_of).collect());
-    names.ok_or_else(|| Reply::refused("fields_selected must be a list of field names"))
+    names.ok_or_else(|| reply::refused("fields_selected must be a list of field names"))
 }
 
 fn delimiter(params: &Params) -> Result<u8, Reply> {
@@ -259,7 +260,7 @@ fn delimiter(params: &Params) -> Result<u8, Reply> {
     };
     match given.as_bytes() {
         [byte] if byte.is_ascii() => Ok(*byte),
-        _ => Err(Reply::refused("delimiter must be one character")),
+        _ => Err(reply::refused("delimiter must be one character")),
     }
 }
 

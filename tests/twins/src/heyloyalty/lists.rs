@@ -9,15 +9,16 @@ use super::fields::{apply_fields, custom_field, fixed_fields};
 use super::model::{Duplicates, List, OptIn, SeedList};
 use super::payload::{Params, Payload, id_of, text_of};
 use super::render;
-use super::reply::Reply;
+use super::reply;
 use super::roster::Roster;
 use super::state::{Ids, OnList, State};
 use super::switches::{PatchListStatus, Switches};
+use crate::reply::Reply;
 
 impl State {
     pub(super) fn lists_reply(&self, payload: &Payload) -> Result<Reply, Reply> {
         if self.lists.is_empty() {
-            return Err(Reply::list_not_found(&self.switches));
+            return Err(reply::list_not_found(&self.desk.switches));
         }
         let mut lists: Vec<&List> = self.lists.values().collect();
         let orderby = payload.params.get("orderby").and_then(text_of);
@@ -25,28 +26,28 @@ impl State {
             None | Some("created_at") => lists.sort_by_key(|list| list.created_at),
             Some("name") => lists.sort_by(|a, b| a.name.cmp(&b.name)),
             Some("id") => lists.sort_by_key(|list| list.id),
-            Some(other) => return Err(Reply::refused(format!("Cannot order by {other}"))),
+            Some(other) => return Err(reply::refused(format!("Cannot order by {other}"))),
         }
         if payload.params.get("order").and_then(text_of).as_deref() == Some("-1") {
             lists.reverse();
         }
-        let shown = lists.into_iter().map(|list| render::list_summary(list, &self.switches));
+        let shown = lists.into_iter().map(|list| render::list_summary(list, &self.desk.switches));
         Ok(Reply::json(200, &shown.collect::<Vec<_>>()))
     }
 
     pub(super) fn create_list(&mut self, payload: &Payload) -> Result<Reply, Reply> {
         let whole = WholeList::read(&payload.params)?;
         let id = self.ids.list();
-        let mut list = empty_list(id, self.now);
-        whole.apply(&mut list, &mut self.ids, &self.switches)?;
+        let mut list = empty_list(id, self.desk.now);
+        whole.apply(&mut list, &mut self.ids, &self.desk.switches)?;
         self.lists.insert(id, list);
-        Ok(Reply::json(201, &json!({ "id": render::id(id, &self.switches) })))
+        Ok(Reply::json(201, &json!({ "id": render::id(id, &self.desk.switches) })))
     }
 
     pub(super) fn delete_list(&mut self, id: u64) -> Result<Reply, Reply> {
         match self.lists.remove(&id) {
             Some(_) => Ok(Reply::empty(204)),
-            None => Err(Reply::list_not_found(&self.switches)),
+            None => Err(reply::list_not_found(&self.desk.switches)),
         }
     }
 
@@ -57,7 +58,7 @@ impl State {
             Some(id) => id,
             None => std::iter::repeat_with(|| self.ids.list()).find(|id| !self.lists.contains_key(id))?,
         };
-        let mut list = empty_list(id, self.now);
+        let mut list = empty_list(id, self.desk.now);
         list.name.clone_from(&seed.name);
         list.duplicates = seed.duplicates;
         list.opt_in = seed.opt_in;
@@ -136,12 +137,12 @@ struct WholeList<'a> {
 impl<'a> WholeList<'a> {
     fn read(params: &'a Params) -> Result<Self, Reply> {
         let required = |name: &str| {
-            let missing = || Reply::refused(format!("{name} is required"));
+            let missing = || reply::refused(format!("{name} is required"));
             params.get(name).ok_or_else(missing)
         };
         Ok(Self {
             name: name_of(required("name")?)?,
-            country_id: id_of(required("country_id")?).ok_or_else(|| Reply::refused("country_id must be an id"))?,
+            country_id: id_of(required("country_id")?).ok_or_else(|| reply::refused("country_id must be an id"))?,
             duplicates: rule_of(required("duplicates")?)?,
             opt_in: params.get("double_opt-in").map(opt_in_of).transpose()?.unwrap_or_default(),
             fields: required("fields")?,
@@ -161,18 +162,18 @@ impl<'a> WholeList<'a> {
 
 fn name_of(raw: &Value) -> Result<String, Reply> {
     let name = text_of(raw).filter(|name| !name.is_empty());
-    name.ok_or_else(|| Reply::refused("name must be a text"))
+    name.ok_or_else(|| reply::refused("name must be a text"))
 }
 
 fn rule_of(raw: &Value) -> Result<Duplicates, Reply> {
     let rule = raw.as_str().and_then(Duplicates::from_api);
-    rule.ok_or_else(|| Reply::refused("duplicates is not one of its four values"))
+    rule.ok_or_else(|| reply::refused("duplicates is not one of its four values"))
 }
 
 fn opt_in_of(raw: &Value) -> Result<OptIn, Reply> {
     match text_of(raw).as_deref() {
         Some("0") => Ok(OptIn::Single),
         Some("1") => Ok(OptIn::Double),
-        _ => Err(Reply::refused("double_opt-in must be 0 or 1")),
+        _ => Err(reply::refused("double_opt-in must be 0 or 1")),
     }
 }

@@ -5,12 +5,13 @@ use serde_json::json;
 use super::model::{EmailStatus, FieldKind, FieldValue, Member, OptIn, Standing, Values};
 use super::payload::{Params, Payload, id_of, text_of, truthy};
 use super::render::MemberJson;
-use super::reply::Reply;
+use super::reply;
 use super::roster::Seat;
 use super::state::{OnList, State};
 use super::switches::{DeleteMode, WriteStatus};
 use super::values;
 use super::webhooks::Event;
+use crate::reply::Reply;
 
 /// What a write does to the fields it does not name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -72,7 +73,7 @@ impl OnList<'_> {
     fn seat(&self, id: &str) -> Result<Seat, Reply> {
         let seat = self.list.roster.seat_of(id);
         seat.filter(|seat| self.standing(*seat) != Some(Standing::Temporary))
-            .ok_or_else(|| Reply::not_found(self.switches))
+            .ok_or_else(|| reply::not_found(self.switches))
     }
 
     pub(super) fn standing(&self, seat: Seat) -> Option<Standing> {
@@ -87,7 +88,7 @@ impl OnList<'_> {
     fn member_reply(&self, seat: Seat) -> Reply {
         match self.list.roster.get(seat) {
             Some(member) => Reply::json(200, &MemberJson::nested(self.list, member, self.switches)),
-            None => Reply::not_found(self.switches),
+            None => reply::not_found(self.switches),
         }
     }
 
@@ -140,13 +141,13 @@ impl OnList<'_> {
             let stays = before.is_some_and(|m| m.values.get(&field) == Some(value));
             if unique && !stays && self.is_taken(field, value, changed) {
                 let message = format!("A member with this {name} already exists");
-                return Err(Reply::error(self.switches.dup_status, message));
+                return Err(reply::error(self.switches.dup_status, message));
             }
         }
         if reachable {
             return Ok(());
         }
-        Err(Reply::refused("A valid email or mobile is required"))
+        Err(reply::refused("A valid email or mobile is required"))
     }
 
     fn is_taken(&self, field: u64, value: &FieldValue, except: Option<Seat>) -> bool {
@@ -267,15 +268,15 @@ impl State {
         let value = params.get("value").and_then(text_of);
         let lists = params.get("lists").and_then(|lists| lists.as_array());
         let (Some(name), Some(value), Some(lists)) = (name, value, lists) else {
-            return Err(Reply::refused("field, value and lists are required"));
+            return Err(reply::refused("field, value and lists are required"));
         };
         let ids: Option<Vec<u64>> = lists.iter().map(id_of).collect();
-        let ids = ids.ok_or_else(|| Reply::refused("lists must be list ids"))?;
+        let ids = ids.ok_or_else(|| reply::refused("lists must be list ids"))?;
         if value.is_empty() {
-            return Err(Reply::refused("value is empty"));
+            return Err(reply::refused("value is empty"));
         }
         if ids.iter().any(|id| !self.lists.contains_key(id)) {
-            return Err(Reply::not_found(&self.switches));
+            return Err(reply::not_found(&self.desk.switches));
         }
         for id in ids {
             let Some(mut on) = self.on_list(id) else {

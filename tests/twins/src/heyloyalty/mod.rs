@@ -7,9 +7,7 @@
 //!
 //! # The side door
 //!
-//! JSON over HTTP, no authentication. Each route does what the method of the handle does; bodies
-//! and answers are the serde forms of its types. 404: no such list, member or webhook; 400 with
-//! `{"error"}`: refused; 204: done, nothing to show.
+//! Besides the routes that are the same for all twins:
 //!
 //! | route | method |
 //! | --- | --- |
@@ -21,15 +19,9 @@
 //! | `GET /lists/{list}/members/{id}` | `member` |
 //! | `POST /lists/{list}/subscribe` | `subscribe_member`, `{"email", "fields"}` → `{"id"}` |
 //! | `POST /lists/{list}/members/{id}/{deed}` | `unsubscribe`, `resubscribe`, `complain`, `hard-bounce`, `confirm` |
-//! | `GET`, `PUT`, `PATCH /switches` | `switches`, `set_switches`; PATCH takes a part |
 //! | `PUT`, `DELETE /accounts/{key}` | `set_account`, `{"secret"}`; `remove_account` |
-//! | `GET`, `PUT /clock` | `{"now"}`; `{"now"}`, `{"advance_seconds"}` or `"machine"` |
-//! | `GET`, `DELETE /counters` | `counters`, `reset_counters` |
 //! | `GET`, `DELETE /mailbox` | `mailbox`, `clear_mailbox` |
-//! | `GET`, `DELETE /unexpected` | `unexpected`, `clear_unexpected` |
 //! | `GET /imports`, `POST /imports/apply` | `pending_imports`, `apply_imports` → `{"applied"}` |
-//! | `POST`, `GET`, `DELETE /faults` | `push_fault`, `scripted_faults`, `clear_faults` |
-//! | `PUT /faults/seeded` | `seed_faults` |
 //! | `GET /webhooks`, `PUT /webhooks/{id}` | `webhooks`, `set_up_webhook` |
 //! | `POST /webhooks/{id}/test`, `POST /webhooks/settled` | `test_webhook`, `webhooks_settled` |
 //! | `GET /webhooks/deliveries` | `webhook_deliveries` |
@@ -38,7 +30,6 @@ mod api;
 mod auth;
 mod counters;
 mod door;
-mod faults;
 mod fields;
 mod handle;
 mod import;
@@ -57,11 +48,11 @@ mod upsert;
 mod values;
 mod webhooks;
 
-use crate::wire;
-
+pub use crate::faults::{FaultKind, LateAnswer, RetryAfter};
+pub use crate::traffic::RetryAfterHeader;
+pub use crate::twin::Refused;
 pub use counters::Counters;
-pub use faults::{Fault, FaultKind, FaultMatch, RetryAfter, SeededFaults};
-pub use handle::{HeyloyaltyTwin, Options, Refused};
+pub use handle::{HeyloyaltyTwin, Options};
 pub use import::ImportView;
 pub use model::{
     Duplicates, EmailStatus, Field, FieldKind, FieldValue, Format, ListView, MemberView, OptIn, SeedField, SeedList,
@@ -70,7 +61,14 @@ pub use model::{
 pub use routes::RouteKind;
 pub use state::{Mail, MailKind};
 pub use switches::{
-    DeleteMode, LongText, MemberShape, PatchListStatus, PatchMatch, PerpageOver, RetryAfterHeader, Switches,
-    UnknownField, UpsertMode, WriteStatus,
+    DeleteMode, LongText, MemberShape, PatchListStatus, PatchMatch, PerpageOver, Switches, UnknownField, UpsertMode,
+    WriteStatus,
 };
 pub use webhooks::{BasicAuth, PayloadFormat, Webhook, WebhookDelivery, WebhookSetup};
+
+/// A scripted fault of this vendor.
+pub type Fault = crate::faults::Fault<RouteKind>;
+/// Which requests to this vendor a fault strikes.
+pub type FaultMatch = crate::faults::FaultMatch<RouteKind>;
+/// Faults of this vendor by chance.
+pub type SeededFaults = crate::faults::SeededFaults<RouteKind>;

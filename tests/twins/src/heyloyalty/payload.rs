@@ -4,7 +4,10 @@
 use std::collections::HashMap;
 
 use axum::body::Bytes;
+use axum::http::header::CONTENT_TYPE;
 use serde_json::{Map, Value};
+
+use crate::serve::Call;
 
 pub(super) type Params = Map<String, Value>;
 
@@ -25,6 +28,13 @@ pub(super) struct Payload {
 }
 
 impl Payload {
+    pub(super) async fn of(call: &Call) -> Result<Self, String> {
+        match &call.body {
+            Ok(body) => Self::read(&call.query, call.header(CONTENT_TYPE).unwrap_or_default(), body).await,
+            Err(error) => Self::read(&call.query, "", &Bytes::new()).await.and(Err(error.clone())),
+        }
+    }
+
     /// `Err` is the sentence for a 400. Body parameters win over the query string's.
     pub(super) async fn read(query: &str, content_type: &str, body: &Bytes) -> Result<Self, String> {
         let mut payload = Self { encoding: Encoding::None, params: Params::new(), files: HashMap::new() };

@@ -8,11 +8,12 @@ use serde_json::Value;
 use super::model::{Field, FieldKind, FieldValue, Format, Member, Standing};
 use super::payload::{Params, Payload, text_of};
 use super::render::MemberJson;
-use super::reply::Reply;
+use super::reply;
 use super::roster::Seat;
 use super::state::OnList;
 use super::switches::{MemberShape, PerpageOver, Switches};
 use super::values;
+use crate::reply::Reply;
 
 const PERPAGE_DEFAULT: usize = 50;
 const PERPAGE_MAX: usize = 5_000;
@@ -70,13 +71,13 @@ impl OnList<'_> {
         let descending = match params.get("order").and_then(text_of).as_deref() {
             None | Some("1") => false,
             Some("-1") => true,
-            Some(_) => return Err(Reply::refused("order must be 1 or -1")),
+            Some(_) => return Err(reply::refused("order must be 1 or -1")),
         };
         let sort = self.sort(params)?;
         let logic = match params.get("logic").and_then(text_of).as_deref() {
             None | Some("and") => Logic::And,
             Some("or") => Logic::Or,
-            Some(_) => return Err(Reply::refused("logic must be and or or")),
+            Some(_) => return Err(reply::refused("logic must be and or or")),
         };
         let conditions = self.conditions(params)?;
         let skip = (page - 1).saturating_mul(perpage);
@@ -86,7 +87,7 @@ impl OnList<'_> {
 
     fn page(&self, seats: &[Seat]) -> Reply {
         if seats.is_empty() && self.switches.no_match_404 {
-            return Reply::not_found(self.switches);
+            return reply::not_found(self.switches);
         }
         let shape = match self.switches.member_list_shape {
             MemberShape::Nested => MemberJson::nested,
@@ -100,7 +101,7 @@ impl OnList<'_> {
     fn perpage(&self, params: &Params) -> Result<usize, Reply> {
         let asked = positive(params, "perpage", PERPAGE_DEFAULT)?;
         match self.switches.perpage_over {
-            PerpageOver::Refuse if asked > PERPAGE_MAX => Err(Reply::refused("perpage exceeds 5000")),
+            PerpageOver::Refuse if asked > PERPAGE_MAX => Err(reply::refused("perpage exceeds 5000")),
             PerpageOver::Clamp | PerpageOver::Refuse => Ok(asked.min(PERPAGE_MAX)),
         }
     }
@@ -112,7 +113,7 @@ impl OnList<'_> {
             Some("updated_at") => Ok(Sort::UpdatedAt),
             Some(name) => match self.list.field(name) {
                 Some(field) => Ok(Sort::Field(field.id, field.format)),
-                None => Err(Reply::refused(format!("Cannot order by {name}"))),
+                None => Err(reply::refused(format!("Cannot order by {name}"))),
             },
         }
     }
@@ -121,7 +122,7 @@ impl OnList<'_> {
         let filter = match params.get("filter") {
             None => return Ok(Vec::new()),
             Some(Value::Object(filter)) => filter,
-            Some(_) => return Err(Reply::refused("filter must name fields")),
+            Some(_) => return Err(reply::refused("filter must name fields")),
         };
         let mut conditions = Vec::new();
         for (name, ops) in filter {
@@ -131,11 +132,11 @@ impl OnList<'_> {
                 continue;
             };
             let Value::Object(ops) = ops else {
-                return Err(Reply::refused(format!("filter[{name}] must name an operator")));
+                return Err(reply::refused(format!("filter[{name}] must name an operator")));
             };
             for (op, wanted) in ops {
                 let condition = Condition::read(field, op, wanted, self.switches);
-                conditions.push(condition.map_err(Reply::refused)?);
+                conditions.push(condition.map_err(reply::refused)?);
             }
         }
         Ok(conditions)
@@ -213,7 +214,7 @@ fn positive(params: &Params, name: &str, default: usize) -> Result<usize, Reply>
         return Ok(default);
     };
     let number = text_of(raw).and_then(|text| text.parse().ok());
-    number.filter(|number| *number > 0).ok_or_else(|| Reply::refused(format!("{name} must be a positive integer")))
+    number.filter(|number| *number > 0).ok_or_else(|| reply::refused(format!("{name} must be a positive integer")))
 }
 
 impl Sort {

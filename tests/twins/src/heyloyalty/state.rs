@@ -1,78 +1,83 @@
 //! Everything the twin remembers, behind one lock.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use jiff::Timestamp;
-use parking_lot::{Mutex, MutexGuard};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::counters::{Counters, SecondWindow};
-use super::faults::Faults;
+use super::counters::Counters;
 use super::import::PendingImport;
 use super::model::List;
+use super::routes::RouteKind;
 use super::switches::Switches;
 use super::webhooks::Webhooks;
-use crate::clock::TwinClock;
+use super::{api, reply};
+use crate::faults::Wording;
+use crate::reply::Reply;
+use crate::serve::{Answer, Call};
+use crate::twin::{Desk, Shared, Vendor, take};
 
-/// The state and the clock that drives it.
-pub(super) struct Shared {
-    state: Mutex<State>,
-    pub clock: TwinClock,
-}
-
-impl Shared {
-    pub(super) fn new(state: State, clock: TwinClock) -> Self {
-        Self { state: Mutex::new(state), clock }
-    }
-
-    /// The state as of now: imports whose time has come are applied first.
-    pub(super) fn lock(&self) -> MutexGuard<'_, State> {
-        // Before locking: a given clock is foreign code.
-        let now = self.clock.now();
-        let mut state = self.state.lock();
-        state.now = now;
-        state.apply_imports_due(now);
-        state
-    }
-}
-
-pub(super) struct State {
-    /// The instant of the current lock.
-    pub now: Timestamp,
+/// Everything the twin remembers.
+pub struct State {
+    pub(super) desk: Desk<State>,
     /// API key → secret.
-    pub accounts: BTreeMap<String, String>,
-    pub switches: Switches,
-    pub counters: Counters,
-    /// All requests of the last second.
-    pub window: SecondWindow,
-    /// Requests of the last second within the rate limit, by API key.
-    pub allowed: HashMap<String, SecondWindow>,
-    pub lists: BTreeMap<u64, List>,
-    pub imports: Vec<PendingImport>,
-    pub mailbox: Vec<Mail>,
-    pub unexpected: Vec<String>,
-    pub faults: Faults,
-    pub hooks: Webhooks,
-    pub ids: Ids,
+    pub(super) accounts: BTreeMap<String, String>,
+    pub(super) lists: BTreeMap<u64, List>,
+    pub(super) imports: Vec<PendingImport>,
+    pub(super) mailbox: Vec<Mail>,
+    pub(super) hooks: Webhooks,
+    pub(super) ids: Ids,
+}
+
+impl Vendor for State {
+    const DOOR: &'static str = "";
+    type Switches = Switches;
+    type Counters = Counters;
+    type Route = RouteKind;
+
+    fn desk(&self) -> &Desk<Self> {
+        &self.desk
+    }
+
+    fn desk_mut(&mut self) -> &mut Desk<Self> {
+        &mut self.desk
+    }
+
+    fn wake(&mut self) {
+        self.apply_imports_due(self.desk.now);
+    }
+
+    fn hold_ms(&self) -> u64 {
+        self.desk.switches.hold_ms
+    }
+
+    async fn answer(shared: &Arc<Shared<Self>>, call: Call) -> Answer {
+        api::answer(shared, call).await
+    }
+}
+
+impl Wording for State {
+    fn refusal(&self, status: u16, text: &str) -> Reply {
+        reply::coded(status, text, &self.desk.switches)
+    }
+
+    fn error(&self, status: u16, text: &str) -> Reply {
+        reply::error(status, text)
+    }
 }
 
 impl State {
     pub(super) fn new(seed: u64, switches: Switches, hooks: Webhooks) -> Self {
         Self {
-            now: Timestamp::UNIX_EPOCH,
+            desk: Desk::new(switches),
             accounts: BTreeMap::new(),
-            switches,
-            counters: Counters::default(),
-            window: SecondWindow::default(),
-            allowed: HashMap::new(),
             lists: BTreeMap::new(),
             imports: Vec::new(),
             mailbox: Vec::new(),
-            unexpected: Vec::new(),
-            faults: Faults::default(),
             hooks,
             ids: Ids::new(seed),
         }
@@ -82,11 +87,11 @@ impl State {
     pub(super) fn on_list(&mut self, list: u64) -> Option<OnList<'_>> {
         Some(OnList {
             list: self.lists.get_mut(&list)?,
-            switches: &self.switches,
-            counters: &mut self.counters,
+            switches: &self.desk.switches,
+            counters: &mut self.desk.counters,
             hooks: &mut self.hooks,
             ids: &mut self.ids,
-            now: self.now,
+            now: self.desk.now,
         })
     }
 }
@@ -172,10 +177,4 @@ impl Ids {
     pub(super) fn import(&mut self) -> u64 {
         take(&mut self.import)
     }
-}
-
-fn take(next: &mut u64) -> u64 {
-    let id = *next;
-    *next += 1;
-    id
 }

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::traffic::RetryAfterHeader;
+
 /// How the twin reads what the documentation leaves open. The default is the strictest or most
 /// harmful reading. As JSON the names are the field names, enum values in `snake_case`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -92,16 +94,6 @@ impl Default for Switches {
             hold_ms: 60_000,
         }
     }
-}
-
-/// Whether a 429 says when to come back.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum RetryAfterHeader {
-    /// `Retry-After` is sent.
-    With,
-    /// No header.
-    Without,
 }
 
 /// What finds a field to be patched.

@@ -5,28 +5,29 @@ use serde_json::json;
 use super::members::Unsent;
 use super::model::{Field, FieldKind, Standing, Values};
 use super::payload::{Encoding, Payload, text_of, truthy};
-use super::reply::Reply;
+use super::reply;
 use super::roster::Seat;
 use super::state::OnList;
 use super::switches::UpsertMode;
+use crate::reply::Reply;
 
 impl OnList<'_> {
     pub(super) fn upsert(&mut self, payload: &Payload) -> Result<Reply, Reply> {
         if payload.encoding != Encoding::Json {
-            return Err(Reply::refused("Upsert takes JSON only"));
+            return Err(reply::refused("Upsert takes JSON only"));
         }
         let params = &payload.params;
         let unique = params.get("unique_field").and_then(|name| name.as_str());
         let body = params.get("member").and_then(|member| member.as_object());
         let (Some(unique), Some(body)) = (unique, body) else {
-            return Err(Reply::refused("unique_field and member are required"));
+            return Err(reply::refused("unique_field and member are required"));
         };
         let sent = body.get(unique).and_then(text_of).unwrap_or_default();
         if sent.is_empty() {
-            return Err(Reply::refused(format!("member must contain {unique}")));
+            return Err(reply::refused(format!("member must contain {unique}")));
         }
         let Some(field) = self.list.field(unique).cloned() else {
-            return Err(Reply::refused(format!("{unique} is not a field of the list")));
+            return Err(reply::refused(format!("{unique} is not a field of the list")));
         };
         let values = self.values(body)?;
         let wanted = values.get(&field.id).and_then(|value| value.text()).unwrap_or("");
@@ -34,7 +35,7 @@ impl OnList<'_> {
         match found.as_slice() {
             [] => self.upsert_new(payload, values),
             [seat] => self.upsert_old(*seat, payload, values),
-            _ => Err(Reply::refused(format!("Several members have this {unique}"))),
+            _ => Err(reply::refused(format!("Several members have this {unique}"))),
         }
     }
 

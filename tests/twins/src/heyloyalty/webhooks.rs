@@ -8,15 +8,18 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::watch;
 
 use super::auth::hex;
 use super::model::{List, Member};
 use super::payload::{Params, Payload, text_of, truthy};
 use super::render::{self, MemberJson};
-use super::reply::Reply;
-use super::state::{Mail, MailKind, OnList, Shared};
+use super::reply;
+use super::state::{Mail, MailKind, OnList, State};
 use super::switches::Switches;
+use crate::outbox::{Outbox, Outgoing, caller};
+use crate::reply::Reply;
+use crate::twin::Shared;
 
 const TRIES: u32 = 3;
 const TIMEOUT: Duration = Duration::from_secs(10);
@@ -111,8 +114,7 @@ pub struct WebhookDelivery {
 pub(super) struct Webhooks {
     pub configured: BTreeMap<u64, Webhook>,
     pub deliveries: Vec<WebhookDelivery>,
-    queue: mpsc::UnboundedSender<Delivery>,
-    open: watch::Sender<usize>,
+    outbox: Outbox<Delivery>,
 }
 
 /// One payload on its way.
@@ -122,19 +124,15 @@ pub(super) struct Delivery {
     body: Value,
 }
 
-/// The receiving end of the queue, for `deliver_all`.
-pub(super) type Deliveries = mpsc::UnboundedReceiver<Delivery>;
-
 impl Webhooks {
-    pub(super) fn new() -> (Self, Deliveries) {
-        let (queue, deliveries) = mpsc::unbounded_channel();
-        let hooks = Self { configured: BTreeMap::new(), deliveries: Vec::new(), queue, open: watch::Sender::new(0) };
-        (hooks, deliveries)
+    pub(super) fn new() -> (Self, Outgoing<Delivery>) {
+        let (outbox, outgoing) = Outbox::new();
+        (Self { configured: BTreeMap::new(), deliveries: Vec::new(), outbox }, outgoing)
     }
 
     /// How many deliveries have not ended.
     pub(super) fn open(&self) -> watch::Receiver<usize> {
-        self.open.subscribe()
+        self.outbox.open()
     }
 
     pub(super) fn fire(&mut self, event: Event, list: &List, member: &Member, switches: &Switches, now: Timestamp) {
@@ -179,16 +177,12 @@ impl Webhooks {
                 "member": member,
             }),
         };
-        self.open.send_modify(|open| *open += 1);
-        let delivery = Delivery { webhook, event, body };
-        if self.queue.send(delivery).is_err() {
-            self.open.send_modify(|open| *open -= 1);
-        }
+        self.outbox.send(Delivery { webhook, event, body });
     }
 
     fn ended(&mut self, delivery: WebhookDelivery) {
         self.deliveries.push(delivery);
-        self.open.send_modify(|open| *open -= 1);
+        self.outbox.ended();
     }
 }
 
@@ -199,10 +193,9 @@ fn signature(member_id: &str, event: &str) -> String {
 }
 
 /// Delivers one after the other, so a receiver sees events in their order.
-pub(super) async fn deliver_all(shared: Arc<Shared>, mut deliveries: Deliveries) {
+pub(super) async fn deliver_all(shared: Arc<Shared<State>>, mut deliveries: Outgoing<Delivery>) {
     // Without a client every delivery fails, which the mailbox then shows.
-    #[expect(clippy::disallowed_methods, reason = "the vendor's side calls out here, not the project")]
-    let client = reqwest::Client::builder().no_proxy().timeout(TIMEOUT).build().ok();
+    let client = caller(TIMEOUT);
     while let Some(delivery) = deliveries.recv().await {
         let mut tries = 0;
         let mut delivered = false;
@@ -214,7 +207,7 @@ pub(super) async fn deliver_all(shared: Arc<Shared>, mut deliveries: Deliveries)
         }
         let mut state = shared.lock();
         if !delivered {
-            let sent_at = state.now;
+            let sent_at = state.desk.now;
             state.mailbox.push(Mail {
                 to: delivery.webhook.contact_email,
                 kind: MailKind::WebhookFailed,
@@ -277,14 +270,14 @@ impl OnList<'_> {
 
     fn webhook(&self, id: u64) -> Result<&Webhook, Reply> {
         let hook = self.hooks.configured.get(&id);
-        hook.filter(|hook| hook.list_id == self.list.id).ok_or_else(|| Reply::not_found(self.switches))
+        hook.filter(|hook| hook.list_id == self.list.id).ok_or_else(|| reply::not_found(self.switches))
     }
 
     fn read_webhook(&mut self, params: &Params, old: Option<Webhook>) -> Result<Webhook, Reply> {
         let url = params.get("url").and_then(text_of).filter(|url| url.starts_with("http"));
-        let url = url.ok_or_else(|| Reply::refused("url is required"))?;
+        let url = url.ok_or_else(|| reply::refused("url is required"))?;
         let contact = params.get("contact_email").and_then(text_of).filter(|a| a.contains('@'));
-        let contact_email = contact.ok_or_else(|| Reply::refused("contact_email is required"))?;
+        let contact_email = contact.ok_or_else(|| reply::refused("contact_email is required"))?;
         // Names appended instead of flags set leave all triggers off, as in the vendor file.
         let flags = params.get("webhookTriggers");
         let is_on = |name: &str| truthy(flags.and_then(|flags| flags.get(name)));

@@ -7,9 +7,10 @@ use serde::{Deserialize, Serialize, Serializer};
 
 use super::message::{People, Record};
 use super::model::{PersonView, Standing};
-use super::reply::Reply;
 use super::state::State;
 use super::switches::{Answers, ResultOrder};
+use crate::faults::Wording;
+use crate::reply::Reply;
 
 /// What the receiver makes of somebody's records.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -44,7 +45,7 @@ enum Said {
 
 impl State {
     pub(super) fn take_people(&mut self, people: &People) -> Reply {
-        match self.switches.answers {
+        match self.desk.switches.answers {
             Answers::Empty | Answers::Text => self.take_whole(people),
             Answers::Results => self.take_one_by_one(people),
         }
@@ -70,13 +71,13 @@ impl State {
             }
         }
         if let Some(sentence) = refusal {
-            return Reply::error(422, sentence);
+            return self.error(422, &sentence);
         }
         if retry != Some(Applied::No) {
             records.iter().for_each(|record| self.take_record(activation, record));
         }
         match retry {
-            Some(_) => Reply::error(503, "Later"),
+            Some(_) => self.error(503, "Later"),
             None => self.taken(),
         }
     }
@@ -102,7 +103,7 @@ impl State {
 
     /// What is answered where all of it was taken.
     pub(super) fn all_taken(&self, people: &People) -> Reply {
-        match self.switches.answers {
+        match self.desk.switches.answers {
             Answers::Empty | Answers::Text => self.taken(),
             Answers::Results => {
                 self.results(people.records.iter().map(|record| (record.name(), Said::Taken)).collect())
@@ -111,7 +112,7 @@ impl State {
     }
 
     fn results(&self, mut said: Vec<(&str, Said)>) -> Reply {
-        match self.switches.order {
+        match self.desk.switches.order {
             ResultOrder::AsSent => {}
             ResultOrder::Reversed => said.reverse(),
         }
@@ -120,14 +121,14 @@ impl State {
 
     /// What is answered where there is nothing to say.
     pub(super) fn taken(&self) -> Reply {
-        match self.switches.answers {
+        match self.desk.switches.answers {
             Answers::Empty | Answers::Results => Reply::empty(204),
             Answers::Text => Reply::text(200, "text/plain", "Thank you".to_owned()),
         }
     }
 
     pub(super) fn take_record(&mut self, activation: &str, record: &Record) {
-        self.counters.records += 1;
+        self.desk.counters.records += 1;
         self.write(activation, record);
     }
 
@@ -147,7 +148,7 @@ impl State {
             standing,
             audiences,
             attributes,
-            written_at: self.now,
+            written_at: self.desk.now,
             write: self.writes,
         };
         self.people.insert(record.id().to_owned(), person);

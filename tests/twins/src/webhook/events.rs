@@ -10,12 +10,12 @@ impl State {
     pub(super) fn take_event(&mut self, webhook_id: &str, event: &Event) {
         if let Some(known) = self.events.get_mut(webhook_id) {
             known.arrived += 1;
-            self.counters.repeated_events += 1;
-            match self.switches.doubles {
+            self.desk.counters.repeated_events += 1;
+            match self.desk.switches.doubles {
                 Doubles::Dropped => {}
                 Doubles::Acted => {
                     known.acted += 1;
-                    self.counters.doubled_events += 1;
+                    self.desk.counters.doubled_events += 1;
                 }
             }
             return;
@@ -24,8 +24,8 @@ impl State {
         // A receiver knows repeats by their `webhook-id` alone.
         if let Some(twin) = self.events.values().find(|known| is_same(known, &view)) {
             let what = format!("one event under two webhook-ids: {} and {webhook_id}", twin.webhook_id);
-            self.counters.doubled_events += 1;
-            self.note_unexpected(what);
+            self.desk.counters.doubled_events += 1;
+            self.desk.note_unexpected(what);
         }
         self.events.insert(webhook_id.to_owned(), view);
     }

@@ -1,31 +1,28 @@
 //! From a request to what becomes of it.
 
+use std::sync::Arc;
+
 use axum::body::Bytes;
 use axum::http::{HeaderMap, header};
 
-use super::faults::{Effect, FaultKind, LateAnswer, Moment, RetryAfter};
 use super::message::Message;
-use super::reply::Reply;
 use super::routes::{Door, RouteKind};
-use super::signature::Stamp;
-use super::state::{Late, State, Told};
+use super::signature::{self, Stamp};
+use super::state::{State, Told};
+use crate::deed::{Deed, strike_or_apply};
+use crate::faults::{Target, Wording};
+use crate::reply::Reply;
+use crate::serve::{Answer, Call, Outcome};
+use crate::traffic::Limits;
+use crate::twin::{Shared, Vendor};
 
-/// A request as the state sees it.
-pub(super) struct Call {
-    pub method: String,
-    pub path: String,
-    /// Without the question mark.
-    pub query: String,
-    pub headers: HeaderMap,
-    /// `Err` says why it could not be read.
-    pub body: Result<Bytes, String>,
-}
-
-/// What becomes of the connection.
-pub(super) enum Outcome {
-    Send(Reply),
-    Reset,
-    Hold,
+pub(super) fn answer(shared: &Arc<Shared<State>>, call: &Call) -> Answer {
+    if let Some(sent_at) = signature::sent_at(&call.headers) {
+        shared.clock.hear(sent_at);
+    }
+    let mut state = shared.lock();
+    let outcome = state.receive(call);
+    state.settle(outcome)
 }
 
 /// A verified request.
@@ -47,46 +44,34 @@ impl Request {
 
 impl State {
     /// Counts, verifies, checks the rate, reads, lets a fault strike, and applies.
-    pub(super) fn receive(&mut self, call: &Call) -> Outcome {
-        self.count_request();
+    fn receive(&mut self, call: &Call) -> Outcome {
+        self.desk.count_request(call.at_once);
         let request = match self.verify(call) {
             Ok(request) => request,
             Err(reply) => return Outcome::Send(reply),
         };
         let route = request.route();
-        *self.counters.requests_by_route.entry(route).or_default() += 1;
-        match self.faults.strike(route) {
-            Some(kind) => self.strike(kind, &request),
-            None => Outcome::Send(self.apply(&request)),
-        }
-    }
-
-    fn count_request(&mut self) {
-        let [second, minute] = self.all.count(self.now);
-        let counters = &mut self.counters;
-        counters.requests += 1;
-        counters.max_requests_in_one_second = counters.max_requests_in_one_second.max(second);
-        counters.max_requests_in_one_minute = counters.max_requests_in_one_minute.max(minute);
-        if self.quiet_until.is_some_and(|until| self.now < until) {
-            counters.before_retry_after += 1;
-        }
+        self.desk.count_route(route.template());
+        let target = Target { method: &call.method, path: &call.path, query: &call.query, route };
+        strike_or_apply(self, &target, request)
     }
 
     fn verify(&mut self, call: &Call) -> Result<Request, Reply> {
-        let Call { method, path, query, headers, body } = call;
+        let Call { origin: _, method, path, query, headers, body, at_once: _ } = call;
         let Some(door) = self.paths.door(method, path, query) else {
             return Err(self.refuse_unexpected(format!("{method} {path}")));
         };
         let stamp = Stamp::read(headers).map_err(|why| self.refuse_unexpected(why))?;
         let body = body.as_ref().map_err(|why| self.refuse_unexpected(why))?;
         if !stamp.is_signed(&self.secrets, body) {
-            self.counters.signature_failures += 1;
-            return Err(Reply::error(401, "Unauthorized"));
+            self.desk.counters.signature_failures += 1;
+            return Err(self.unauthorized());
         }
-        if !stamp.is_fresh(self.switches.skew_seconds, self.now) {
-            self.counters.stale_timestamps += 1;
-            self.note_unexpected(format!("sent at {}, it is {}", stamp.sent_at, self.now));
-            return Err(Reply::error(401, "Unauthorized"));
+        let now = self.desk.now;
+        if !stamp.is_fresh(self.desk.switches.skew_seconds, now) {
+            self.desk.counters.stale_timestamps += 1;
+            self.desk.note_unexpected(format!("sent at {}, it is {now}", stamp.sent_at));
+            return Err(self.unauthorized());
         }
         if let Some(limited) = self.over_the_rate() {
             return Err(limited);
@@ -97,18 +82,20 @@ impl State {
         }
     }
 
-    fn over_the_rate(&mut self) -> Option<Reply> {
-        let (second, minute) = (self.switches.per_second, self.switches.per_minute);
-        if self.admitted.admits(second, minute, self.now) {
-            return None;
-        }
-        self.counters.rate_limited += 1;
-        Some(self.slow_down(&self.switches.retry_after.clone()))
+    fn unauthorized(&mut self) -> Reply {
+        self.desk.counters.unauthorized += 1;
+        self.refusal(401, "Unauthorized")
     }
 
-    fn slow_down(&mut self, retry_after: &RetryAfter) -> Reply {
-        self.quiet_until = self.quiet_until.max(retry_after.until(self.now));
-        Reply::too_many_requests(retry_after.header(self.now))
+    fn over_the_rate(&mut self) -> Option<Reply> {
+        let switches = &self.desk.switches;
+        let limits = Limits { per_second: switches.per_second, per_minute: switches.per_minute };
+        if self.desk.admits("", limits) {
+            return None;
+        }
+        let reply = self.refusal(429, "Too Many Requests");
+        let retry_after = self.desk.switches.retry_after.clone();
+        Some(self.desk.limited(&retry_after, reply))
     }
 
     fn read_message(&mut self, id: String, headers: &HeaderMap, body: &Bytes) -> Result<Request, Reply> {
@@ -116,7 +103,7 @@ impl State {
         if media_type != Some("application/json") {
             return Err(self.refuse_unexpected(format!("a body of type {media_type:?}")));
         }
-        let message = Message::read(body, self.switches.batch).map_err(|why| self.refuse_unexpected(why))?;
+        let message = Message::read(body, self.desk.switches.batch).map_err(|why| self.refuse_unexpected(why))?;
         let may_come_again = match message {
             Message::Event(_) => true,
             Message::People(_) | Message::Check => false,
@@ -152,101 +139,56 @@ impl State {
         }
         Ok(Request::Asks(asked))
     }
+}
 
-    fn strike(&mut self, kind: FaultKind, request: &Request) -> Outcome {
-        self.counters.faults += 1;
-        match kind.effect() {
-            Effect::Instead(reply) => Outcome::Send(reply),
-            Effect::SlowDown(retry_after) => Outcome::Send(self.slow_down(&retry_after)),
-            Effect::Altered(alter) => Outcome::Send(alter(self.apply(request))),
-            Effect::EmptyBody(status) => {
-                self.apply(request);
-                Outcome::Send(Reply::empty(status))
+impl Deed<State> for Request {
+    fn apply(&self, state: &mut State) -> Reply {
+        match self {
+            Self::Said(_, Message::People(people)) => state.take_people(people),
+            Self::Said(id, Message::Event(event)) => {
+                state.take_event(id, event);
+                state.taken()
             }
-            Effect::Reset(moment) => {
-                self.apply_if(moment, request);
-                Outcome::Reset
+            Self::Said(_, Message::Check) => {
+                state.desk.counters.checks += 1;
+                state.taken()
             }
-            Effect::Hold(moment) => {
-                self.apply_if(moment, request);
-                Outcome::Hold
-            }
-            Effect::Late(answer) => self.postpone(answer, request),
-            Effect::FirstRefused(sentence) => Outcome::Send(self.refuse_first(sentence, request)),
-        }
-    }
-
-    fn apply_if(&mut self, moment: Moment, request: &Request) {
-        match moment {
-            Moment::Before => {}
-            Moment::After => {
-                self.apply(request);
+            Self::Asks(id) => {
+                state.desk.counters.asks += 1;
+                Reply::empty(if state.events.contains_key(id) { 200 } else { 404 })
             }
         }
     }
 
-    fn postpone(&mut self, answer: LateAnswer, request: &Request) -> Outcome {
-        let taken = match request {
-            Request::Said(id, message) => {
-                self.late.push_back(Late { webhook_id: id.clone(), message: message.clone() });
-                match message {
-                    Message::People(people) => self.all_taken(people),
-                    Message::Event(_) | Message::Check => self.taken(),
-                }
+    /// It was taken: whatever was ruled does not matter any more.
+    fn land(&self, state: &mut State) {
+        match self {
+            Self::Said(_, Message::People(people)) => {
+                people.records.iter().for_each(|record| state.take_record(&people.activation, record));
             }
+            Self::Said(id, Message::Event(event)) => state.take_event(id, event),
             // There is nothing to apply.
-            Request::Asks(_) => self.apply(request),
-        };
-        match answer {
-            LateAnswer::Taken => Outcome::Send(taken),
-            LateAnswer::Reset => Outcome::Reset,
-            LateAnswer::Timeout => Outcome::Hold,
-            LateAnswer::Status(status) => Outcome::Send(Reply::html(status, "Too much to do")),
+            Self::Said(_, Message::Check) | Self::Asks(_) => {}
         }
     }
 
-    fn refuse_first(&mut self, sentence: String, request: &Request) -> Reply {
-        match request {
-            Request::Said(_, Message::People(people)) => {
+    fn taken(&self, state: &mut State) -> Reply {
+        match self {
+            Self::Said(_, Message::People(people)) => state.all_taken(people),
+            Self::Said(_, Message::Event(_) | Message::Check) => state.taken(),
+            Self::Asks(_) => self.apply(state),
+        }
+    }
+
+    fn refuse(&self, state: &mut State, sentence: String) -> Reply {
+        match self {
+            Self::Said(_, Message::People(people)) => {
                 if let Some(first) = people.records.first() {
-                    self.refused.insert(first.id().to_owned(), sentence);
+                    state.refused.insert(first.id().to_owned(), sentence);
                 }
-                self.take_people(people)
+                state.take_people(people)
             }
-            Request::Said(_, Message::Event(_) | Message::Check) | Request::Asks(_) => Reply::error(422, sentence),
+            Self::Said(_, Message::Event(_) | Message::Check) | Self::Asks(_) => state.error(422, &sentence),
         }
-    }
-
-    fn apply(&mut self, request: &Request) -> Reply {
-        match request {
-            Request::Said(_, Message::People(people)) => self.take_people(people),
-            Request::Said(id, Message::Event(event)) => {
-                self.take_event(id, event);
-                self.taken()
-            }
-            Request::Said(_, Message::Check) => {
-                self.counters.checks += 1;
-                self.taken()
-            }
-            Request::Asks(id) => {
-                self.counters.asks += 1;
-                Reply::empty(if self.events.contains_key(id) { 200 } else { 404 })
-            }
-        }
-    }
-
-    /// Applies what is late, oldest first, whatever came since. Answers how many requests that were.
-    pub(super) fn apply_late(&mut self) -> usize {
-        let late = std::mem::take(&mut self.late);
-        for Late { webhook_id, message } in &late {
-            match message {
-                Message::People(people) => {
-                    people.records.iter().for_each(|record| self.take_record(&people.activation, record));
-                }
-                Message::Event(event) => self.take_event(webhook_id, event),
-                Message::Check => {}
-            }
-        }
-        late.len()
     }
 }

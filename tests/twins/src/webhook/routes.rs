@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 /// A route, and for posted requests what they say.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RouteKind {
     /// `people.state`.
@@ -14,6 +14,18 @@ pub enum RouteKind {
     Check,
     /// `GET …/{webhook-id}`.
     Ask,
+}
+
+impl RouteKind {
+    /// The key in `Traffic::requests_by_route`.
+    pub fn template(self) -> &'static str {
+        match self {
+            Self::People => "POST people.state",
+            Self::Event => "POST audience.*",
+            Self::Check => "POST muster.check",
+            Self::Ask => "GET ask/:id",
+        }
+    }
 }
 
 /// Where a request goes, before its body is looked at.

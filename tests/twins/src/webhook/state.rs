@@ -1,47 +1,39 @@
 //! What the twin holds behind one lock.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 
-use jiff::Timestamp;
-use parking_lot::{Mutex, MutexGuard};
+use serde_json::json;
 
 use super::answers::Ruling;
-use super::counters::{Counters, Gauge};
-use super::faults::Faults;
+use super::counters::Counters;
 use super::message::Message;
 use super::model::{EventView, PersonView};
-use super::reply::Reply;
-use super::routes::Paths;
+use super::receive;
+use super::routes::{Paths, RouteKind};
 use super::signature::SigningSecret;
 use super::switches::Switches;
-use crate::clock::TwinClock;
+use crate::faults::Wording;
+use crate::reply::Reply;
+use crate::serve::{Answer, Call};
+use crate::twin::{Desk, Shared, Vendor};
 
-pub(super) struct State {
-    /// The instant of the current lock.
-    pub now: Timestamp,
-    pub paths: Paths,
-    pub secrets: Vec<SigningSecret>,
-    pub switches: Switches,
-    pub counters: Counters,
-    pub faults: Faults,
-    pub unexpected: Vec<String>,
-    pub people: BTreeMap<String, PersonView>,
+/// What the twin holds.
+pub struct State {
+    pub(super) desk: Desk<State>,
+    pub(super) paths: Paths,
+    pub(super) secrets: Vec<SigningSecret>,
+    pub(super) people: BTreeMap<String, PersonView>,
     /// By `webhook-id`.
-    pub events: BTreeMap<String, EventView>,
+    pub(super) events: BTreeMap<String, EventView>,
     /// What verified requests said under their `webhook-id`, lost ones too.
-    pub told: HashMap<String, Told>,
+    pub(super) told: HashMap<String, Told>,
     /// How many records were written, seeded ones too.
-    pub writes: u64,
+    pub(super) writes: u64,
     /// By the id of a person.
-    pub rulings: BTreeMap<String, Ruling>,
+    pub(super) rulings: BTreeMap<String, Ruling>,
     /// By the id of a person: the sentence with which the record is refused until that was alone.
-    pub refused: BTreeMap<String, String>,
-    /// In the order of their arrival.
-    pub late: VecDeque<Late>,
-    pub all: Gauge,
-    pub admitted: Gauge,
-    /// Requests before this time disregard a `Retry-After`.
-    pub quiet_until: Option<Timestamp>,
+    pub(super) refused: BTreeMap<String, String>,
 }
 
 /// What a `webhook-id` stands for.
@@ -51,66 +43,67 @@ pub(super) enum Told {
     Ask,
 }
 
-/// A request that was taken and not applied.
-pub(super) struct Late {
-    pub webhook_id: String,
-    pub message: Message,
+impl Vendor for State {
+    const DOOR: &'static str = "/__mock";
+    type Switches = Switches;
+    type Counters = Counters;
+    type Route = RouteKind;
+
+    fn desk(&self) -> &Desk<Self> {
+        &self.desk
+    }
+
+    fn desk_mut(&mut self) -> &mut Desk<Self> {
+        &mut self.desk
+    }
+
+    /// A receiver does nothing by itself.
+    fn wake(&mut self) {}
+
+    fn forget_faults(&mut self) {
+        self.refused.clear();
+    }
+
+    fn hold_ms(&self) -> u64 {
+        self.desk.switches.hold_ms
+    }
+
+    async fn answer(shared: &Arc<Shared<Self>>, call: Call) -> Answer {
+        receive::answer(shared, &call)
+    }
+}
+
+/// The contract has no body of errors: this is one that quotes what it likes.
+impl Wording for State {
+    fn refusal(&self, status: u16, text: &str) -> Reply {
+        self.error(status, text)
+    }
+
+    fn error(&self, status: u16, text: &str) -> Reply {
+        Reply::json(status, &json!({ "error": text }))
+    }
 }
 
 impl State {
     pub(super) fn new(paths: Paths, secrets: Vec<SigningSecret>, switches: Switches) -> Self {
         Self {
-            now: Timestamp::UNIX_EPOCH,
+            desk: Desk::new(switches),
             paths,
             secrets,
-            switches,
-            counters: Counters::default(),
-            faults: Faults::default(),
-            unexpected: Vec::new(),
             people: BTreeMap::new(),
             events: BTreeMap::new(),
             told: HashMap::new(),
             writes: 0,
             rulings: BTreeMap::new(),
             refused: BTreeMap::new(),
-            late: VecDeque::new(),
-            all: Gauge::default(),
-            admitted: Gauge::default(),
-            quiet_until: None,
         }
-    }
-
-    /// Notes what the contract does not have.
-    pub(super) fn note_unexpected(&mut self, what: impl Into<String>) {
-        self.counters.unexpected += 1;
-        self.unexpected.push(what.into());
     }
 
     /// Notes and refuses what the contract does not have.
     pub(super) fn refuse_unexpected(&mut self, what: impl Into<String>) -> Reply {
         let what = what.into();
-        let reply = Reply::error(500, what.clone());
-        self.note_unexpected(what);
+        let reply = self.error(500, &what);
+        self.desk.note_unexpected(what);
         reply
-    }
-}
-
-/// The state and the clock that drives it.
-pub(super) struct Shared {
-    state: Mutex<State>,
-    pub clock: TwinClock,
-}
-
-impl Shared {
-    pub(super) fn new(state: State, clock: TwinClock) -> Self {
-        Self { state: Mutex::new(state), clock }
-    }
-
-    pub(super) fn lock(&self) -> MutexGuard<'_, State> {
-        // Before locking: a given clock is foreign code.
-        let now = self.clock.now();
-        let mut state = self.state.lock();
-        state.now = now;
-        state
     }
 }

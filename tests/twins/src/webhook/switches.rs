@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::faults::RetryAfter;
+use crate::faults::RetryAfter;
 
 /// How this receiver behaves within the contract. As JSON the names are the field names, enum values in
 /// `snake_case`.

@@ -1,4 +1,6 @@
-use muster_twins::heyloyalty::{Fault, FaultKind, FaultMatch, RetryAfter, RouteKind, SeedMember, SeededFaults};
+use muster_twins::heyloyalty::{
+    Fault, FaultKind, FaultMatch, LateAnswer, RetryAfter, RouteKind, SeedMember, SeededFaults,
+};
 use reqwest::Response;
 use serde_json::{Value, json};
 
@@ -128,4 +130,29 @@ async fn a_faults_json_is_short() {
     .unwrap();
     let kind = FaultKind::TooManyRequests(RetryAfter::Seconds(3));
     assert_eq!(fault, Fault::once(kind).on_route(RouteKind::MemberPatch));
+}
+
+#[tokio::test]
+async fn a_late_write_overwrites_a_newer_one() {
+    let (bench, id) = one().await;
+    let response = struck(&bench, &id, FaultKind::AppliedLate(LateAnswer::Status(504))).await.unwrap();
+    assert_eq!((response.status().as_u16(), bench.value(&id, "cdp_a_cats")), (504, String::new()));
+    bench.send("PATCH", &bench.member_path(&id), json!({"cdp_a_cats": 2})).await;
+    assert_eq!(bench.door("GET", "/late", None).await, (200, json!(1)));
+    assert_eq!(bench.door("POST", "/late", None).await, (200, json!(1)));
+    assert_eq!(bench.value(&id, "cdp_a_cats"), "1");
+    assert_eq!(bench.twin.late(), 0);
+}
+
+#[tokio::test]
+async fn what_is_refused_gone_or_moved_is_not_applied() {
+    let (bench, id) = one().await;
+    for (kind, status) in [
+        (FaultKind::Refused("no such member".to_owned()), 422),
+        (FaultKind::Gone, 410),
+        (FaultKind::Redirect(300), 300),
+    ] {
+        assert_eq!(struck(&bench, &id, kind.clone()).await.unwrap().status(), status, "{kind:?}");
+        assert_eq!(bench.value(&id, "cdp_a_cats"), "", "{kind:?}");
+    }
 }

@@ -1,5 +1,6 @@
 use muster_twins::webhook::{Fault, FaultKind, Options, Switches, WebhookTwin};
 use reqwest::{Client, RequestBuilder};
+use serde_json::{Value, json};
 
 use crate::support::{SECRET, options, signature, two};
 
@@ -69,4 +70,13 @@ async fn a_timeout_after_applying_holds_the_answer() {
         answer = request(&twin, "msg_1").send() => panic!("{answer:?}"),
         () = applied => {}
     }
+}
+
+#[tokio::test]
+async fn the_side_door_has_what_is_the_same_for_all_twins() {
+    let twin = started(Switches::default()).await;
+    twin.push_fault(Fault::once(FaultKind::Gone));
+    let faults = client().get(format!("{}/faults", twin.door_url())).send().await.unwrap();
+    let on = json!({ "method": null, "path_suffix": null, "route": null });
+    assert_eq!(faults.json::<Value>().await.unwrap(), json!([{ "kind": "gone", "on": on, "times": 1 }]));
 }
