@@ -11,6 +11,7 @@ mod measures;
 mod missing;
 mod port_suite;
 mod privileges;
+mod replay;
 mod stories;
 mod template;
 mod tidy;

@@ -453,6 +453,10 @@ async fn a_platform_that_is_down_for_two_days_is_caught_up_with_and_after_the_wi
     world.twin.clear_faults();
     world.settle().await;
     assert_eq!(world.account().await["parked"], 5, "parked is for a person to decide");
+    world.post("/v1/activations/act/replay", json!({"ended": ["parked"]})).await;
+    world.settle().await;
+    let account = world.account().await;
+    assert_eq!((account["parked"].as_u64(), account["delivered"].as_u64()), (Some(0), Some(10)), "{account}");
     world.assert_unharmed();
 }
 
