@@ -2,7 +2,7 @@
 //! it was told; a process that dies in between has answered nothing, and the sender's repeat does it again.
 
 mod discovery;
-mod merging;
+pub mod merging;
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -123,6 +123,24 @@ pub enum Doubted {
     Record(PersonKey, RecordId),
 }
 
+impl Doubted {
+    /// Whose.
+    pub fn person(&self) -> PersonKey {
+        match self {
+            Self::Person(person) | Self::Record(person, _) => *person,
+        }
+    }
+
+    /// Raises the doubt, and with it the standing's revision.
+    pub fn raise(&self, standing: &mut Standing) {
+        standing.revision += 1;
+        match self {
+            Self::Person(_) => standing.doubt += 1,
+            Self::Record(_, record) => standing.records.entry(record.clone()).or_default().doubt += 1,
+        }
+    }
+}
+
 /// A part of all rows, so that several can walk at once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Segment {

@@ -170,7 +170,7 @@ impl PeopleTable {
             let stored = item.get(&attribute(activation));
             let read = stored.map_or_else(|| Ok(Standing::default()), |value| standing_of(person, value))?;
             let mut standing = read.clone();
-            doubted.iter().for_each(|one| raise(&mut standing, one));
+            doubted.iter().for_each(|one| one.raise(&mut standing));
             let update = standing_update(person, activation, read.revision, &standing, "attribute_exists(k)")?;
             match self.table.update(update).await? {
                 Updated::Done | Updated::Refused(None) => return Ok(()),
@@ -179,14 +179,6 @@ impl PeopleTable {
             pause(self.table.clock.as_ref(), round).await;
         }
         Err(self.table.broken("a standing was overtaken too often"))
-    }
-}
-
-fn raise(standing: &mut Standing, doubted: &Doubted) {
-    standing.revision += 1;
-    match doubted {
-        Doubted::Person(_) => standing.doubt += 1,
-        Doubted::Record(_, record) => standing.records.entry(record.clone()).or_default().doubt += 1,
     }
 }
 
@@ -222,8 +214,7 @@ impl People for PeopleTable {
     async fn raise_doubt(&self, activation: &ActivationId, doubted: &[Doubted]) -> PortResult<()> {
         let mut people: BTreeMap<PersonKey, Vec<&Doubted>> = BTreeMap::new();
         for one in doubted {
-            let (Doubted::Person(person) | Doubted::Record(person, _)) = one;
-            people.entry(*person).or_default().push(one);
+            people.entry(one.person()).or_default().push(one);
         }
         let names = HashMap::from([("#r".to_owned(), attribute(activation))]);
         let projection = Projection { expression: "k, #r".to_owned(), names };

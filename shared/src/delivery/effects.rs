@@ -102,7 +102,7 @@ impl Run<'_> {
                 Move::Send => self.prepare_sending(one, row, &mut sorted).await?,
                 Move::Ask => self.prepare_asking(one, row, &mut sorted).await?,
                 Move::Wait(until) => {
-                    self.put_off.entry(until).or_default().insert(one.person);
+                    self.course.put_off.entry(until).or_default().insert(one.person);
                 }
                 Move::Rest => {}
                 Move::Remove => {
@@ -154,12 +154,12 @@ impl Run<'_> {
 
     /// Sends one batch: `Sent` is written first, by whoever is the first to.
     async fn send_effects(&mut self, batch: Vec<Ready>, sorted: &mut Sorted) -> PortResult<()> {
-        if self.stop.is_some() {
+        if self.course.stop.is_some() {
             return Ok(());
         }
         if let Err(failure) = self.subject.session.reserve().await {
             let until = put_off_until(&failure, self.engine.now());
-            self.put_off.entry(until).or_default().extend(batch.iter().map(|ready| ready.task.id.person));
+            self.course.put_off.entry(until).or_default().extend(batch.iter().map(|ready| ready.task.id.person));
             return Ok(());
         }
         let (now, times) = (self.engine.now(), self.effect_times());
@@ -208,7 +208,7 @@ impl Run<'_> {
             Failure::PutOff { .. } => Performed::PutOff { until: put_off_until(failure, now) },
             Failure::Rejected { reason } => Performed::Refused { reason: reason.clone() },
             Failure::Unauthorized { .. } | Failure::Misconfigured { .. } => {
-                self.stop = Some(failure.clone());
+                self.course.stop = Some(failure.clone());
                 Performed::PutOff { until: now }
             }
         }
@@ -216,7 +216,7 @@ impl Run<'_> {
 
     /// Asks about one effect. Its row becomes `Ambiguous` first where a worker left it behind.
     async fn ask(&mut self, ready: Ready, sorted: &mut Sorted) -> PortResult<()> {
-        let Some(row) = ready.row.filter(|_| self.stop.is_none()) else { return Ok(()) };
+        let Some(row) = ready.row.filter(|_| self.course.stop.is_none()) else { return Ok(()) };
         let context = self.subject.context(self.subject.notes(), self.engine.now());
         let asked = match self.subject.destination.ask(&context, &ready.task).await {
             Ok(Testimony::Present { said }) => Asked::Happened { said },
@@ -224,7 +224,7 @@ impl Run<'_> {
             Ok(Testimony::Untellable { reason }) => Asked::Nobody { reason },
             Err(failure) => match self.judge(Some(&Performance::Failed(failure)), attempts(&row)) {
                 Performed::PutOff { until } => {
-                    self.put_off.entry(until).or_default().insert(row.person);
+                    self.course.put_off.entry(until).or_default().insert(row.person);
                     return Ok(());
                 }
                 Performed::Failed { reason, wait } => Asked::NotNow { reason, wait },
@@ -247,8 +247,8 @@ impl Run<'_> {
         }
         match &effect.state {
             EffectState::Pending { not_before: until, .. } | EffectState::Ambiguous { ask_at: until, .. } => {
-                if self.stop.is_none() {
-                    self.put_off.entry(*until).or_default().insert(effect.person);
+                if self.course.stop.is_none() {
+                    self.course.put_off.entry(*until).or_default().insert(effect.person);
                 }
             }
             EffectState::Confirmed | EffectState::Refused { .. } => {

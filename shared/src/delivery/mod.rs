@@ -5,6 +5,7 @@
 //! (`run.rs`). What stays open is put in doubt by the sweep; whoever is pending without a message is
 //! found by a walk.
 
+pub mod decide;
 mod effects;
 mod failing;
 mod landing;
@@ -13,7 +14,7 @@ mod prepare;
 mod retry;
 mod run;
 mod send;
-mod settle;
+pub mod settle;
 mod signal;
 mod sweep;
 mod times;
@@ -30,7 +31,7 @@ use rand::rngs::StdRng;
 
 pub use plan::{Arrival, Plan, plan};
 pub use times::{InvalidTimes, Times};
-pub use walk::{start_job, start_replay};
+pub use walk::{is_wanted, start_job, start_replay};
 
 use crate::catalog::{CachedCatalog, Snapshot};
 use crate::destination::{Context, Destination, Links};

@@ -3,9 +3,8 @@
 
 use std::collections::VecDeque;
 
-use jiff::SignedDuration;
-
 use super::Subject;
+use super::decide::halts;
 use crate::destination::{Applied, Context, Failure, Item, Mode, Verdict, Verdicts};
 use crate::model::Reason;
 
@@ -44,20 +43,6 @@ pub(super) async fn send(subject: &Subject<'_>, context: &Context<'_>, mode: Mod
     verdicts
 }
 
-/// What becomes of everything that was not tried after this verdict.
-fn halts(verdict: &Verdict) -> Option<Failure> {
-    match verdict {
-        Verdict::Failed(Failure::PutOff { until }) => Some(Failure::PutOff { until: *until }),
-        Verdict::Failed(failure @ (Failure::Unauthorized { .. } | Failure::Misconfigured { .. })) => {
-            Some(failure.clone())
-        }
-        Verdict::Failed(Failure::Retryable { .. } | Failure::RateLimited { .. } | Failure::Rejected { .. })
-        | Verdict::Delivered { .. }
-        | Verdict::Landing { .. }
-        | Verdict::Filtered { .. } => None,
-    }
-}
-
 fn fail_all(verdicts: &mut Verdicts, batch: &[Item], failure: &Failure) {
     verdicts.extend(batch.iter().map(|item| (item.id.clone(), Verdict::Failed(failure.clone()))));
 }
@@ -74,14 +59,4 @@ fn merge(verdicts: &mut Verdicts, batch: &[Item], mut answered: Verdicts) {
     if !answered.is_empty() {
         tracing::warn!(verdicts = answered.len(), "the destination spoke of records that were not sent");
     }
-}
-
-/// The longest that any verdict of a set lets the vendor apply late.
-pub(super) fn landing_within<'a>(verdicts: impl Iterator<Item = &'a Verdict>) -> Option<SignedDuration> {
-    verdicts
-        .filter_map(|verdict| match verdict {
-            Verdict::Landing { within } => Some(*within),
-            Verdict::Delivered { .. } | Verdict::Filtered { .. } | Verdict::Failed(_) => None,
-        })
-        .max()
 }

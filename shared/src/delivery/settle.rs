@@ -1,7 +1,5 @@
 //! From verdicts to receipts, by record: pure.
 
-use std::collections::BTreeSet;
-
 use jiff::{SignedDuration, Timestamp};
 
 use super::plan::{Arrival, Plan, SUPPRESSED};
@@ -14,13 +12,13 @@ use crate::model::{
 };
 
 /// Why a second claimant of a key is refused.
-pub(super) const KEY_HELD: &str = "key held by another person";
+pub const KEY_HELD: &str = "key held by another person";
 /// Why somebody without a value to be known by is not sent.
-pub(super) const NO_KEY: &str = "no usable person identifier";
+pub const NO_KEY: &str = "no usable person identifier";
 
 /// What became of one record in one round.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) enum Conclusion {
+pub enum Conclusion {
     /// It gets this receipt.
     Ended(Ended),
     /// A try failed: to be tried again, or parked at the end of the window.
@@ -45,7 +43,7 @@ pub(super) enum Conclusion {
 
 /// What becomes of what the destination left for the record.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) enum Memo {
+pub enum Memo {
     /// It stays.
     Kept,
     /// This takes its place.
@@ -54,19 +52,22 @@ pub(super) enum Memo {
 
 /// A record that came to an end for now.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Ended {
-    pub(super) outcome: Outcome,
-    pub(super) said: String,
-    pub(super) memo: Memo,
+pub struct Ended {
+    /// What became of it.
+    pub outcome: Outcome,
+    /// What the vendor said, redacted.
+    pub said: String,
+    /// What becomes of what the destination left.
+    pub memo: Memo,
     /// Audiences shown inside; `None` where the vendor's side did not change.
-    pub(super) inside: Option<Vec<AudienceId>>,
+    pub inside: Option<Vec<AudienceId>>,
     /// The vendor applies it within this time.
-    pub(super) landing: Option<SignedDuration>,
+    pub landing: Option<SignedDuration>,
 }
 
 /// Concludes a plan. `departed` are the steps whose key was really told to leave; `held` says whether the
 /// current key is somebody else's.
-pub(super) fn conclude(
+pub fn conclude(
     plan: &Plan,
     departed: &[u16],
     held: bool,
@@ -173,7 +174,7 @@ impl Ended {
 }
 
 /// The receipt of an ended record, for the row and standing as they were read.
-pub(super) fn receipt(
+pub fn receipt(
     ended: &Ended,
     person: &Person,
     standing: &Standing,
@@ -196,7 +197,7 @@ pub(super) fn receipt(
 }
 
 /// The receipt of a failed try.
-pub(super) fn waiting(
+pub fn waiting(
     outcome: Outcome,
     trying: Trying,
     person: &Person,
@@ -210,7 +211,7 @@ pub(super) fn waiting(
 }
 
 /// The standing after these receipts; covers the person's changes where nothing of theirs is pending now.
-pub(super) fn settle(
+pub fn settle(
     person: &Person,
     standing: &Standing,
     activation: &Activation,
@@ -237,7 +238,4 @@ pub(super) fn settle(
 }
 
 /// Keys claimed by a plan: its departures by step from 1, its arrival at step 0.
-pub(super) type Keys = Vec<(u16, KeyHash)>;
-
-/// People with a record that stays open.
-pub(super) type OpenPeople = BTreeSet<crate::model::PersonKey>;
+pub type Keys = Vec<(u16, KeyHash)>;

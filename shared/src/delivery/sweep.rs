@@ -3,10 +3,11 @@
 
 use jiff::{SignedDuration, Timestamp};
 
+use super::decide::{self, Sweep};
 use super::{Engine, plain_nudge};
 use crate::metrics::Metric;
 use crate::model::pending::{Due, due, records};
-use crate::model::{Activation, ActivationStatus, Flight, FlightKind, Message, PersonKey, QueueName};
+use crate::model::{Activation, ActivationStatus, Flight, Message, PersonKey, QueueName};
 use crate::ports::{Doubted, PersonWrite, PortResult, Row};
 use crate::steps::Step;
 
@@ -38,16 +39,14 @@ impl Engine {
         let now = self.now();
         let mut swept = Swept::default();
         for flight in self.ports.ledger.flights(None).await? {
-            if flight.overdue_at(self.times.sweep_age) > now {
-                continue;
-            }
-            match &flight.kind {
-                FlightKind::Sending { people } => {
-                    self.doubt_flight(&flight, people).await?;
+            match decide::sweep(&flight, self.times.sweep_age, now) {
+                Sweep::Leave => {}
+                Sweep::Doubt(people) => {
+                    self.doubt_flight(&flight, &people).await?;
                     self.ports.meter.note(Metric::FlightsSwept, 1.0);
                     swept.doubted += 1;
                 }
-                FlightKind::Landing { .. } => swept.landed += self.call_landed(&flight).await?,
+                Sweep::Compare => swept.landed += self.call_landed(&flight).await?,
             }
         }
         for (person, noted_at) in self.ports.ledger.erasures().await? {

@@ -236,7 +236,8 @@ fn doubted(rows: &[Row], job: &Job) -> Vec<Doubted> {
     }
 }
 
-fn is_wanted(row: &Row, activation: &Activation, shape: RecordShape, kind: JobKind, now: Timestamp) -> bool {
+/// Whether a walk of this kind nudges the person.
+pub fn is_wanted(row: &Row, activation: &Activation, shape: RecordShape, kind: JobKind, now: Timestamp) -> bool {
     let Row { person, standing } = row;
     if person.outbox.iter().any(|earned| earned.activation == activation.id) {
         return true;

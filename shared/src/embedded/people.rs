@@ -129,7 +129,7 @@ impl RawSettlement {
 }
 
 fn raise(transaction: &Transaction<'_>, activation: &ActivationId, doubted: &Doubted) -> Result<(), Failure> {
-    let (Doubted::Person(person) | Doubted::Record(person, _)) = doubted;
+    let person = doubted.person();
     let stored: Option<Option<Vec<u8>>> = transaction
         .prepare_cached(
             "SELECT standings.body FROM people
@@ -141,12 +141,8 @@ fn raise(transaction: &Transaction<'_>, activation: &ActivationId, doubted: &Dou
     let Some(body) = stored else {
         return Ok(());
     };
-    let mut standing = body.map_or_else(|| Ok(Standing::default()), |body| standing_of(*person, &body))?;
-    standing.revision += 1;
-    match doubted {
-        Doubted::Person(_) => standing.doubt += 1,
-        Doubted::Record(_, record) => standing.records.entry(record.clone()).or_default().doubt += 1,
-    }
+    let mut standing = body.map_or_else(|| Ok(Standing::default()), |body| standing_of(person, &body))?;
+    doubted.raise(&mut standing);
     transaction
         .prepare_cached(
             "INSERT INTO standings (person, activation, revision, body) VALUES (?1, ?2, ?3, ?4)

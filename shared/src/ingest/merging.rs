@@ -8,15 +8,15 @@ use crate::ports::PersonWrite;
 
 /// A row after its changes.
 #[derive(Debug)]
-pub(super) struct Merged {
+pub struct Merged {
     /// Nothing where the row stays as it was, to the last count.
-    pub(super) write: Option<PersonWrite>,
+    pub write: Option<PersonWrite>,
     /// Who must look at the person.
-    pub(super) concerned: BTreeSet<ActivationId>,
+    pub concerned: BTreeSet<ActivationId>,
 }
 
 /// Merges `changes` into `read`, counting each at every activation that it concerns, repeats too.
-pub(super) fn merge_all<'a>(
+pub fn merge_all<'a>(
     read: Person,
     changes: impl Iterator<Item = &'a Change>,
     activations: &[&Activation],

@@ -1,0 +1,411 @@
+//! What a run and a sweep decide, without their I/O. The handlers (`run.rs`, `sweep.rs`) do what these
+//! functions say, and the protocol search (`tests/search`) drives the same functions through every order of
+//! events: what is searched is what runs.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::plan::{Arrival, Farewell, Plan, plan};
+use super::retry;
+use super::settle::{self, Conclusion, Keys, Memo};
+use crate::destination::{Action, Applied, Failure, Item, ItemId, Verdict, Verdicts};
+use crate::model::pending::{Due, RecordShape, due, records};
+use crate::model::{
+    Activation, Flight, FlightId, FlightKind, Identifier, KeyHash, Outcome, PersonKey, Receipt, RecordId, Version,
+};
+use crate::ports::{Claim, Doubted, Row, Settled, Settlement};
+
+/// Rows that moved while they were sent are looked at again so often, then in a new nudge.
+pub const ROUNDS: usize = 3;
+
+/// Records of people.
+pub type Records = BTreeSet<(PersonKey, RecordId)>;
+
+/// One record on its way through a round.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Work<'r> {
+    /// The row as it was read.
+    pub row: &'r Row,
+    /// What is to be told.
+    pub plan: Plan,
+    /// The keys that this speaks of, by step.
+    pub keys: Keys,
+    /// Steps of departures that are really sent.
+    pub departing: Vec<u16>,
+    /// Whether somebody else holds the current key.
+    pub held: bool,
+}
+
+impl<'r> Work<'r> {
+    fn new(row: &'r Row, activation: &Activation, record: &RecordId, hash: &impl Fn(&Identifier) -> KeyHash) -> Self {
+        let plan = plan(&row.person, &row.standing, activation, record);
+        let mut keys: Keys =
+            (1u16..).zip(&plan.departures).map(|(step, departure)| (step, hash(&departure.key))).collect();
+        if let Arrival::Show { key, .. } = &plan.arrival {
+            keys.push((0, hash(key)));
+        }
+        Self { row, plan, keys, departing: Vec::new(), held: false }
+    }
+
+    /// Which record it is.
+    pub fn record(&self) -> (PersonKey, RecordId) {
+        (self.plan.person, self.plan.record.clone())
+    }
+
+    fn item(&self, step: u16, activation: &Activation) -> Option<Item> {
+        let id = ItemId { person: self.plan.person, record: self.plan.record.clone(), step };
+        if step > 0 {
+            let departure = self.plan.departures.get(usize::from(step) - 1)?;
+            let action = match departure.how {
+                Farewell::Leave => Action::Leave,
+                Farewell::Forget => Action::Forget,
+            };
+            return Some(Item { id, key: departure.key.clone(), action, memo: None });
+        }
+        match &self.plan.arrival {
+            Arrival::Show { key, shown } => {
+                let memo = self.memo(activation);
+                Some(Item { id, key: key.clone(), action: Action::Show(shown.clone()), memo })
+            }
+            Arrival::NoKey | Arrival::Nobody | Arrival::Withheld => None,
+        }
+    }
+
+    /// The destination's memo, unless the key is another one than when it was left.
+    fn memo(&self, activation: &Activation) -> Option<serde_json::Value> {
+        let standing = self.row.standing.records.get(&self.plan.record)?;
+        standing.receipt.as_ref().filter(|receipt| under_current_key(receipt, self.row, activation))?;
+        standing.memo.clone()
+    }
+
+    /// Whether everything that had to leave first has left.
+    fn left(&self, verdicts: &Verdicts) -> bool {
+        self.departing.iter().all(|step| {
+            let id = ItemId { person: self.plan.person, record: self.plan.record.clone(), step: *step };
+            !matches!(verdicts.get(&id), Some(Verdict::Failed(_)))
+        })
+    }
+}
+
+/// Whether the row itself says that the person holds the current key: something was delivered under it, which
+/// needed the claim, and a key is given back only once it is a former one.
+fn holds_key(row: &Row, record: &RecordId, activation: &Activation) -> bool {
+    let Some(receipt) = row.standing.receipt(record) else { return false };
+    receipt.outcome == Outcome::Delivered
+        && under_current_key(receipt, row, activation)
+        && receipt.revision == activation.revision
+        && row.person.gone.is_none()
+}
+
+/// Whether the key was the same when the receipt was written.
+fn under_current_key(receipt: &Receipt, row: &Row, activation: &Activation) -> bool {
+    receipt.version >= row.person.version_at(&activation.person_identifier)
+}
+
+/// The keys to be claimed: every one that will be spoken of, former ones too. Whoever is told to leave holds
+/// the key until that is certain, or the next holder would be told to leave by us.
+pub fn to_claim(work: &[Work<'_>], activation: &Activation) -> Vec<(KeyHash, PersonKey)> {
+    work.iter()
+        .flat_map(|one| {
+            let known = holds_key(one.row, &one.plan.record, activation);
+            let open = one.keys.iter().filter(move |(step, _)| *step > 0 || !known);
+            open.map(|(_, key)| (*key, one.plan.person))
+        })
+        .collect()
+}
+
+/// What the answers to the claims mean for the work: whose key is held, and who is told to leave.
+pub fn note_claims(work: &mut [Work<'_>], answers: Vec<(KeyHash, PersonKey, Claim)>) {
+    let held: BTreeSet<(KeyHash, PersonKey)> = answers
+        .into_iter()
+        .filter(|(_, _, claim)| matches!(claim, Claim::HeldBy(_)))
+        .map(|(key, person, _)| (key, person))
+        .collect();
+    for one in work {
+        one.held = one.keys.iter().any(|(step, key)| *step == 0 && held.contains(&(*key, one.plan.person)));
+        one.departing = one
+            .keys
+            .iter()
+            .filter(|(step, key)| *step > 0 && !held.contains(&(*key, one.plan.person)))
+            .map(|(step, _)| *step)
+            .collect();
+    }
+}
+
+/// What is sent first: leaves of former keys.
+pub fn leaving(work: &[Work<'_>], activation: &Activation) -> Vec<Item> {
+    work.iter().flat_map(|one| one.departing.iter().filter_map(|step| one.item(*step, activation))).collect()
+}
+
+/// What is sent then; who could not leave does not enter.
+pub fn entering(work: &[Work<'_>], verdicts: &Verdicts, activation: &Activation) -> Vec<Item> {
+    work.iter().filter(|one| !one.held && one.left(verdicts)).filter_map(|one| one.item(0, activation)).collect()
+}
+
+/// What becomes of everything that was not tried after this verdict.
+pub fn halts(verdict: &Verdict) -> Option<Failure> {
+    match verdict {
+        Verdict::Failed(Failure::PutOff { until }) => Some(Failure::PutOff { until: *until }),
+        Verdict::Failed(failure @ (Failure::Unauthorized { .. } | Failure::Misconfigured { .. })) => {
+            Some(failure.clone())
+        }
+        Verdict::Failed(Failure::Retryable { .. } | Failure::RateLimited { .. } | Failure::Rejected { .. })
+        | Verdict::Delivered { .. }
+        | Verdict::Landing { .. }
+        | Verdict::Filtered { .. } => None,
+    }
+}
+
+/// What a run remembers from round to round.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Course {
+    /// What this run sent: sent again where its row moved, pending or not.
+    pub tried: Records,
+    /// What this run sent and has no receipt of: it may have arrived after what another run settled.
+    pub unsettled: Records,
+    /// Whose outcome is open: the flight stands for them.
+    pub open: BTreeSet<PersonKey>,
+    /// Who is to be looked at later, and when: nothing was sent.
+    pub put_off: BTreeMap<Timestamp, BTreeSet<PersonKey>>,
+    /// Why the activation must stop.
+    pub stop: Option<Failure>,
+}
+
+impl Course {
+    /// The records of these rows that must be sent now.
+    pub fn take_up<'r>(
+        &self,
+        rows: &'r [Row],
+        activation: &Activation,
+        shape: RecordShape,
+        reopen: bool,
+        now: Timestamp,
+        hash: impl Fn(&Identifier) -> KeyHash,
+    ) -> Vec<Work<'r>> {
+        let mut work = Vec::new();
+        for row in rows {
+            for record in records(&row.person, &row.standing, activation, shape) {
+                let wanted = match due(&row.person, &row.standing, activation, &record) {
+                    Due::Pending => true,
+                    Due::Waiting(not_before) => not_before <= now,
+                    Due::Open => reopen,
+                    Due::Settled => false,
+                };
+                // What this run sent may arrive after what another one settled: it is never taken as done.
+                if wanted || self.tried.contains(&(row.person.key, record.clone())) {
+                    work.push(Work::new(row, activation, &record, &hash));
+                }
+            }
+        }
+        work
+    }
+
+    /// To be said before the bytes leave.
+    pub fn sends(&mut self, items: &[Item]) {
+        let records = items.iter().map(|item| (item.id.person, item.id.record.clone()));
+        self.unsettled.extend(records.clone());
+        self.tried.extend(records);
+    }
+
+    /// What the verdicts of a round mean. `wait` rolls how long is waited after so many failed tries.
+    pub fn conclude<'r>(
+        &mut self,
+        work: &[Work<'r>],
+        verdicts: &Verdicts,
+        activation: &Activation,
+        now: Timestamp,
+        wait: impl Fn(u32, Option<SignedDuration>) -> SignedDuration,
+    ) -> Outcomes<'r> {
+        let mut outcomes = Outcomes { landing: landing_within(verdicts.values()), ..Outcomes::default() };
+        for one in work {
+            let former = one.row.standing.receipt(&one.plan.record);
+            let conclusion = settle::conclude(&one.plan, &one.departing, one.held, verdicts, former, now);
+            self.note(one, conclusion, &mut outcomes, activation, now, &wait);
+        }
+        outcomes
+    }
+
+    fn note<'r>(
+        &mut self,
+        one: &Work<'r>,
+        conclusion: Conclusion,
+        outcomes: &mut Outcomes<'r>,
+        activation: &Activation,
+        now: Timestamp,
+        wait: &impl Fn(u32, Option<SignedDuration>) -> SignedDuration,
+    ) {
+        let Row { person, standing } = one.row;
+        let record = &one.plan.record;
+        match conclusion {
+            Conclusion::Ended(ended) => {
+                if ended.landing.is_some() {
+                    outcomes.landed.insert(person.key, person.version);
+                }
+                let receipt = settle::receipt(&ended, person, standing, activation, record, now);
+                outcomes.ended.insert(one.record());
+                outcomes.add(one, receipt, ended.memo);
+            }
+            Conclusion::Failed { reason, applied, trying, retry_after } => {
+                let window = SignedDuration::from_hours(i64::from(activation.retry_window_hours));
+                // One roll for all that failed the same way, so that they travel in one nudge.
+                let wait = *outcomes
+                    .waits
+                    .entry((trying.attempts, retry_after))
+                    .or_insert_with(|| wait(trying.attempts, retry_after));
+                let not_before = now.saturating_add(wait).unwrap_or(Timestamp::MAX);
+                let outcome = retry::after_failure(trying, reason, not_before, window, now);
+                if matches!(outcome, Outcome::Waiting { .. }) {
+                    outcomes.again.entry(not_before).or_default().insert(person.key);
+                }
+                if applied == Applied::Open {
+                    outcomes.doubted.insert(one.record());
+                    self.open.insert(person.key);
+                }
+                let receipt = settle::waiting(outcome, trying, person, standing, activation, record, now);
+                outcomes.add(one, receipt, Memo::Kept);
+            }
+            Conclusion::PutOff { until } => {
+                self.put_off.entry(until).or_default().insert(person.key);
+            }
+            Conclusion::Stop(failure) => self.stop = Some(failure),
+        }
+    }
+
+    /// What was stored of a round's settlements. Answers the outcomes that are on rows now, and whose row
+    /// moved: who is to be looked at again at once. Who failed is nudged already.
+    pub fn settled(
+        &mut self,
+        outcomes: &mut Outcomes<'_>,
+        answers: Vec<(PersonKey, Settled)>,
+    ) -> (Vec<Outcome>, Vec<PersonKey>) {
+        let (stored, moved): (Vec<_>, Vec<_>) =
+            answers.into_iter().partition(|(_, settled)| *settled == Settled::Stored);
+        let mut told = Vec::new();
+        for (person, _) in stored {
+            for (record, outcome) in outcomes.told.remove(&person).into_iter().flatten() {
+                self.unsettled.remove(&(person, record));
+                told.push(outcome);
+            }
+        }
+        let moved: BTreeSet<PersonKey> = moved.into_iter().map(|(person, _)| person).collect();
+        // Who was not stored did not end here.
+        let ended: BTreeSet<PersonKey> = outcomes.ended.iter().map(|(person, _)| *person).collect();
+        outcomes.ended.retain(|(person, _)| !moved.contains(person));
+        (told, moved.into_iter().filter(|person| ended.contains(person)).collect())
+    }
+
+    /// What this run sent and could not settle, because rows kept moving or because sending again was put
+    /// off: else a later run would see another one's receipt and take it as done.
+    pub fn in_doubt(&self) -> Vec<Doubted> {
+        self.unsettled.iter().map(|(person, record)| Doubted::Record(*person, record.clone())).collect()
+    }
+
+    /// What stays of the run's flight: the people whose outcome is open. `None`: it is cleared.
+    pub fn stands_for(&self) -> Option<FlightKind> {
+        let people: Vec<PersonKey> = self.open.iter().copied().collect();
+        (!people.is_empty()).then_some(FlightKind::Sending { people })
+    }
+}
+
+type RowReceipts<'r> = (&'r Row, Vec<(RecordId, Receipt, Memo)>);
+
+/// What became of a round.
+#[derive(Debug, Default)]
+pub struct Outcomes<'r> {
+    receipts: BTreeMap<PersonKey, RowReceipts<'r>>,
+    told: BTreeMap<PersonKey, Vec<(RecordId, Outcome)>>,
+    /// Records that came to an end for now.
+    pub ended: Records,
+    /// Records of which nobody knows what was applied.
+    pub doubted: Records,
+    /// Who is to be tried again, and when. Nudged before the receipts that speak of it are stored: a receipt
+    /// that waits for a nudge nobody sent would wait for the catch-up.
+    pub again: BTreeMap<Timestamp, BTreeSet<PersonKey>>,
+    /// The versions of whom the vendor took to apply later,
+    pub landed: BTreeMap<PersonKey, Version>,
+    /// within this time.
+    pub landing: Option<SignedDuration>,
+    waits: BTreeMap<(u32, Option<SignedDuration>), SignedDuration>,
+}
+
+impl<'r> Outcomes<'r> {
+    fn add(&mut self, one: &Work<'r>, receipt: Receipt, memo: Memo) {
+        let (_, receipts) = self.receipts.entry(one.plan.person).or_insert((one.row, Vec::new()));
+        receipts.push((one.plan.record.clone(), receipt, memo));
+    }
+
+    /// The standings to be stored, each on condition that row and standing are as they were read.
+    pub fn settlements(&mut self, activation: &Activation, shape: RecordShape) -> Vec<Settlement> {
+        let told = |receipts: &[(RecordId, Receipt, Memo)]| {
+            receipts.iter().map(|(record, receipt, _)| (record.clone(), receipt.outcome.clone())).collect()
+        };
+        self.told = self.receipts.iter().map(|(person, (_, receipts))| (*person, told(receipts))).collect();
+        std::mem::take(&mut self.receipts)
+            .into_values()
+            .map(|(Row { person, standing }, receipts)| Settlement {
+                person: person.key,
+                activation: activation.id.clone(),
+                read_version: person.version,
+                read_revision: standing.revision,
+                standing: settle::settle(person, standing, activation, shape, receipts),
+            })
+            .collect()
+    }
+
+    /// Whose doubt is raised because the vendor may have applied what failed.
+    pub fn in_doubt(&self) -> Vec<Doubted> {
+        self.doubted.iter().map(|(person, record)| Doubted::Record(*person, record.clone())).collect()
+    }
+
+    /// Whether somebody settled was told to leave under a former key.
+    pub fn any_left(&self, work: &[Work<'_>]) -> bool {
+        work.iter().any(|one| !one.departing.is_empty() && self.ended.contains(&one.record()))
+    }
+
+    /// Former keys to be given back: their leave is certain, which is: settled, and no other flight of the
+    /// person stands. `own` is the run's flight, `flights` all that stand.
+    pub fn to_release(&self, work: &[Work<'_>], own: &FlightId, flights: &[Flight]) -> Vec<(KeyHash, PersonKey)> {
+        let flying: BTreeSet<PersonKey> =
+            flights.iter().filter(|flight| flight.id != *own).flat_map(Flight::people).collect();
+        work.iter()
+            .filter(|one| self.ended.contains(&one.record()) && !flying.contains(&one.plan.person))
+            .flat_map(|one| one.keys.iter().map(move |(step, key)| (one, *step, *key)))
+            .filter(|(one, step, _)| one.departing.contains(step))
+            .map(|(one, _, key)| (key, one.plan.person))
+            .collect()
+    }
+}
+
+/// The longest that any verdict of a set lets the vendor apply late.
+fn landing_within<'a>(verdicts: impl Iterator<Item = &'a Verdict>) -> Option<SignedDuration> {
+    verdicts
+        .filter_map(|verdict| match verdict {
+            Verdict::Landing { within } => Some(*within),
+            Verdict::Delivered { .. } | Verdict::Filtered { .. } | Verdict::Failed(_) => None,
+        })
+        .max()
+}
+
+/// What a sweep does with a flight.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Sweep {
+    /// Its worker may still be alive, or what it sent may still be applied.
+    Leave,
+    /// Its people are put in doubt, then nudged, then it is cleared: a crash between any two leaves it to the
+    /// next sweep.
+    Doubt(Vec<PersonKey>),
+    /// What landed is compared with the vendor.
+    Compare,
+}
+
+/// What a sweep does with `flight`, given the longest run plus the longest late application.
+pub fn sweep(flight: &Flight, sweep_age: SignedDuration, now: Timestamp) -> Sweep {
+    if flight.overdue_at(sweep_age) > now {
+        return Sweep::Leave;
+    }
+    match &flight.kind {
+        FlightKind::Sending { people } => Sweep::Doubt(people.clone()),
+        FlightKind::Landing { .. } => Sweep::Compare,
+    }
+}
