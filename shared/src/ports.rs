@@ -306,18 +306,23 @@ pub trait Ledger: Send + Sync {
     async fn flights(&self, activation: Option<&ActivationId>) -> PortResult<Vec<Flight>>;
 
     /// Claims `key` for `person` unless somebody else holds it; then `person` is remembered as the last who
-    /// asked.
+    /// asked. Calls off what [`Ledger::offer`] noted.
     async fn claim(
         &self,
         activation: &ActivationId,
         claims: &[(KeyHash, PersonKey)],
     ) -> PortResult<Vec<(KeyHash, PersonKey, Claim)>>;
-    /// Gives a key back if `person` holds it; answers who else asked for it last.
+    /// Notes that the run of flight `by` is about to give `key` back, where `person` holds it. A later offer takes
+    /// the place of an earlier one, and whoever claims the key for `person` calls it off.
+    async fn offer(&self, activation: &ActivationId, key: KeyHash, person: PersonKey, by: &FlightId) -> PortResult<()>;
+    /// Gives a key back if `person` holds it and the offer of `by` still stands; answers who else asked for it
+    /// last.
     async fn release(
         &self,
         activation: &ActivationId,
         key: KeyHash,
         person: PersonKey,
+        by: &FlightId,
     ) -> PortResult<Option<PersonKey>>;
     /// Who holds a key.
     async fn holder(&self, activation: &ActivationId, key: KeyHash) -> PortResult<Option<PersonKey>>;

@@ -1,13 +1,14 @@
 //! Who holds a destination's key. Nearly every claim is one that its holder made long ago, so the claims are
-//! read first, a hundred in one call, and only what changes is written: a new holder, another contender.
+//! read first, a hundred in one call, and only what changes is written: a new holder, another
+//! contender, an offer.
 
 use std::collections::{BTreeMap, HashMap};
 
 use futures::stream::{self, StreamExt, TryStreamExt};
 
 use super::ledger::{ALONE, key};
-use super::table::{Item, PARALLEL, Projection, ROUNDS, Table, Update, Updated, binary, pause};
-use crate::model::{ActivationId, KeyHash, PersonKey};
+use super::table::{Item, PARALLEL, Projection, ROUNDS, Table, Update, Updated, binary, pause, text};
+use crate::model::{ActivationId, FlightId, KeyHash, PersonKey};
 use crate::ports::{Claim, PortResult};
 
 fn claim_key(activation: &ActivationId, hash: KeyHash) -> Item {
@@ -77,7 +78,19 @@ async fn claim_one(
         };
         let holder = PersonKey(table.key_of(&stored, "h")?);
         if holder == person {
-            return Ok((Claim::Held, stored));
+            if !stored.contains_key("o") {
+                return Ok((Claim::Held, stored));
+            }
+            let update = Update::new(claim_key(activation, hash), "REMOVE o");
+            match table.update(update.when("h = :h").value(":h", binary(holder.0))).await? {
+                Updated::Done => {
+                    stored.remove("o");
+                    return Ok((Claim::Held, stored));
+                }
+                Updated::Refused(now) => item = now,
+            }
+            pause(table.clock.as_ref(), round).await;
+            continue;
         }
         if stored.get("c") == Some(&binary(person.0)) {
             return Ok((Claim::HeldBy(holder), stored));
@@ -95,13 +108,25 @@ async fn claim_one(
     Err(table.broken("a claim was overtaken too often"))
 }
 
-pub(super) async fn release(
+pub(super) async fn offer(
     table: &Table,
     activation: &ActivationId,
     hash: KeyHash,
     person: PersonKey,
+    by: &FlightId,
+) -> PortResult<()> {
+    let update = Update::new(claim_key(activation, hash), "SET o = :o").value(":o", text(by.to_string()));
+    table.update(update.when("h = :h").value(":h", binary(person.0))).await.map(drop)
+}
+
+/// An offer stands only as long as its person holds the key, so it says whose it is.
+pub(super) async fn release(
+    table: &Table,
+    activation: &ActivationId,
+    hash: KeyHash,
+    by: &FlightId,
 ) -> PortResult<Option<PersonKey>> {
-    let released = table.delete(claim_key(activation, hash), Some(("h", binary(person.0)))).await?;
+    let released = table.delete(claim_key(activation, hash), Some(("o", text(by.to_string())))).await?;
     let contender = released.filter(|item| item.contains_key("c"));
     contender.map(|item| table.key_of(&item, "c").map(PersonKey)).transpose()
 }

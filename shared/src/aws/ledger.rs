@@ -184,13 +184,18 @@ impl Ledger for LedgerTable {
         claims::claim(&self.table, activation, claims).await
     }
 
+    async fn offer(&self, activation: &ActivationId, key: KeyHash, person: PersonKey, by: &FlightId) -> PortResult<()> {
+        claims::offer(&self.table, activation, key, person, by).await
+    }
+
     async fn release(
         &self,
         activation: &ActivationId,
         key: KeyHash,
-        person: PersonKey,
+        _person: PersonKey,
+        by: &FlightId,
     ) -> PortResult<Option<PersonKey>> {
-        claims::release(&self.table, activation, key, person).await
+        claims::release(&self.table, activation, key, by).await
     }
 
     async fn holder(&self, activation: &ActivationId, key: KeyHash) -> PortResult<Option<PersonKey>> {

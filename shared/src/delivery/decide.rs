@@ -12,7 +12,8 @@ use super::settle::{self, Conclusion, Keys, Memo};
 use crate::destination::{Action, Applied, Failure, Item, ItemId, Verdict, Verdicts};
 use crate::model::pending::{Due, RecordShape, due, records};
 use crate::model::{
-    Activation, Flight, FlightId, FlightKind, Identifier, KeyHash, Outcome, PersonKey, Receipt, RecordId, Version,
+    Activation, Flight, FlightId, FlightKind, Identifier, KeyHash, Outcome, Person, PersonKey, Receipt, RecordId,
+    Standing, Version,
 };
 use crate::ports::{Claim, Doubted, Row, Settled, Settlement};
 
@@ -219,6 +220,9 @@ impl Course {
     ) -> Outcomes<'r> {
         let mut outcomes = Outcomes { landing: landing_within(verdicts.values()), ..Outcomes::default() };
         for one in work {
+            if !one.departing.is_empty() {
+                outcomes.leaving.insert(one.plan.person);
+            }
             let former = one.row.standing.receipt(&one.plan.record);
             let conclusion = settle::conclude(&one.plan, &one.departing, one.held, verdicts, former, now);
             self.note(one, conclusion, &mut outcomes, activation, now, &wait);
@@ -273,11 +277,12 @@ impl Course {
     }
 
     /// What was stored of a round's settlements. Answers the outcomes that are on rows now, and whose row
-    /// moved: who is to be looked at again at once. Who failed is nudged already.
+    /// moved: who is to be looked at again at once. `now` is the time after that.
     pub fn settled(
         &mut self,
         outcomes: &mut Outcomes<'_>,
         answers: Vec<(PersonKey, Settled)>,
+        now: Timestamp,
     ) -> (Vec<Outcome>, Vec<PersonKey>) {
         let (stored, moved): (Vec<_>, Vec<_>) =
             answers.into_iter().partition(|(_, settled)| *settled == Settled::Stored);
@@ -289,10 +294,29 @@ impl Course {
             }
         }
         let moved: BTreeSet<PersonKey> = moved.into_iter().map(|(person, _)| person).collect();
+        // The nudge of who failed may be gone already, and one that comes after is needed: where the row moved,
+        // for the doubt; where the wait was over before its receipt was stored, for the receipt.
+        for (not_before, people) in &outcomes.again {
+            let passed_by = people.iter().filter(|person| *not_before <= now || moved.contains(person));
+            self.put_off.entry(*not_before).or_default().extend(passed_by);
+        }
+        self.put_off.retain(|_, people| !people.is_empty());
         // Who was not stored did not end here.
         let ended: BTreeSet<PersonKey> = outcomes.ended.iter().map(|(person, _)| *person).collect();
         outcomes.ended.retain(|(person, _)| !moved.contains(person));
         (told, moved.into_iter().filter(|person| ended.contains(person)).collect())
+    }
+
+    /// Former keys that were left for certain: nothing more is to be said of the person, and nothing that this run
+    /// said is open. Else a leave may be still to come, or arrive late, and meet whoever has the key by then.
+    pub fn leavers(&self, work: &[Work<'_>], outcomes: &Outcomes<'_>) -> BTreeSet<(KeyHash, PersonKey)> {
+        work.iter()
+            .filter(|one| outcomes.ended.contains(&one.record()) && outcomes.finished.contains(&one.plan.person))
+            .filter(|one| !self.open.contains(&one.plan.person))
+            .flat_map(|one| one.keys.iter().map(move |(step, key)| (one, *step, *key)))
+            .filter(|(one, step, _)| one.departing.contains(step))
+            .map(|(one, _, key)| (key, one.plan.person))
+            .collect()
     }
 
     /// What this run sent and could not settle, because rows kept moving or because sending again was put
@@ -315,6 +339,10 @@ type RowReceipts<'r> = (&'r Row, Vec<(RecordId, Receipt, Memo)>);
 pub struct Outcomes<'r> {
     receipts: BTreeMap<PersonKey, RowReceipts<'r>>,
     told: BTreeMap<PersonKey, Vec<(RecordId, Outcome)>>,
+    /// Who was told to leave under a former key,
+    leaving: BTreeSet<PersonKey>,
+    /// and of whom nothing is left to be said then.
+    finished: BTreeSet<PersonKey>,
     /// Records that came to an end for now.
     pub ended: Records,
     /// Records of which nobody knows what was applied.
@@ -337,44 +365,72 @@ impl<'r> Outcomes<'r> {
 
     /// The standings to be stored, each on condition that row and standing are as they were read.
     pub fn settlements(&mut self, activation: &Activation, shape: RecordShape) -> Vec<Settlement> {
+        let leaving = std::mem::take(&mut self.leaving);
         let told = |receipts: &[(RecordId, Receipt, Memo)]| {
             receipts.iter().map(|(record, receipt, _)| (record.clone(), receipt.outcome.clone())).collect()
         };
         self.told = self.receipts.iter().map(|(person, (_, receipts))| (*person, told(receipts))).collect();
-        std::mem::take(&mut self.receipts)
-            .into_values()
-            .map(|(Row { person, standing }, receipts)| Settlement {
+        let mut settlements = Vec::with_capacity(self.receipts.len());
+        for (Row { person, standing }, receipts) in std::mem::take(&mut self.receipts).into_values() {
+            let settled = settle::settle(person, standing, activation, shape, receipts);
+            if leaving.contains(&person.key) && is_finished(person, &settled, activation, shape) {
+                self.finished.insert(person.key);
+            }
+            settlements.push(Settlement {
                 person: person.key,
                 activation: activation.id.clone(),
                 read_version: person.version,
                 read_revision: standing.revision,
-                standing: settle::settle(person, standing, activation, shape, receipts),
-            })
-            .collect()
+                standing: settled,
+            });
+        }
+        settlements
     }
 
     /// Whose doubt is raised because the vendor may have applied what failed.
     pub fn in_doubt(&self) -> Vec<Doubted> {
         self.doubted.iter().map(|(person, record)| Doubted::Record(*person, record.clone())).collect()
     }
+}
 
-    /// Whether somebody settled was told to leave under a former key.
-    pub fn any_left(&self, work: &[Work<'_>]) -> bool {
-        work.iter().any(|one| !one.departing.is_empty() && self.ended.contains(&one.record()))
-    }
+/// Whether every record of the person came to an end.
+fn is_finished(person: &Person, standing: &Standing, activation: &Activation, shape: RecordShape) -> bool {
+    records(person, standing, activation, shape)
+        .iter()
+        .all(|record| matches!(due(person, standing, activation, record), Due::Settled | Due::Open))
+}
 
-    /// Former keys to be given back: their leave is certain, which is: settled, and no other flight of the
-    /// person stands. `own` is the run's flight, `flights` all that stand.
-    pub fn to_release(&self, work: &[Work<'_>], own: &FlightId, flights: &[Flight]) -> Vec<(KeyHash, PersonKey)> {
-        let flying: BTreeSet<PersonKey> =
-            flights.iter().filter(|flight| flight.id != *own).flat_map(Flight::people).collect();
-        work.iter()
-            .filter(|one| self.ended.contains(&one.record()) && !flying.contains(&one.plan.person))
-            .flat_map(|one| one.keys.iter().map(move |(step, key)| (one, *step, *key)))
-            .filter(|(one, step, _)| one.departing.contains(step))
-            .map(|(one, _, key)| (key, one.plan.person))
-            .collect()
+/// What becomes of former keys that were left, and offered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GivenBack {
+    /// These are certain and are given back.
+    pub free: Vec<(KeyHash, PersonKey)>,
+    /// Other flights of these people stand: what went with them may speak of a former key once more.
+    pub held_up: BTreeSet<PersonKey>,
+    /// When those flights are gone.
+    pub until: Timestamp,
+}
+
+/// Which keys of `leavers` are given back. `own` is the run's flight; `flights` are all that stand, as read after
+/// the keys were offered. A run that cannot be seen yet claims its keys later, and calls the offer off.
+pub fn give_back(
+    leavers: BTreeSet<(KeyHash, PersonKey)>,
+    own: &FlightId,
+    flights: &[Flight],
+    sweep_age: SignedDuration,
+) -> GivenBack {
+    let leaving: BTreeSet<PersonKey> = leavers.iter().map(|(_, person)| *person).collect();
+    let mut held_up = BTreeSet::new();
+    let mut until = Timestamp::MIN;
+    for flight in flights.iter().filter(|flight| flight.id != *own) {
+        let before = held_up.len();
+        held_up.extend(flight.people().into_iter().filter(|person| leaving.contains(person)));
+        if held_up.len() > before {
+            until = until.max(flight.overdue_at(sweep_age));
+        }
     }
+    let free = leavers.into_iter().filter(|(_, person)| !held_up.contains(person)).collect();
+    GivenBack { free, held_up, until }
 }
 
 /// The longest that any verdict of a set lets the vendor apply late.

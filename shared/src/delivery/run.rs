@@ -3,12 +3,12 @@
 use jiff::{SignedDuration, Timestamp};
 use tracing::Instrument;
 
-use super::decide::{self, Course, Outcomes, ROUNDS, Work};
+use super::decide::{self, Course, GivenBack, Outcomes, ROUNDS, Work};
 use super::{Engine, LIVE_NUDGE, Subject, effects, plain_nudge, retry, send};
 use crate::destination::{Mode, Verdicts};
 use crate::metrics::Metric;
 use crate::model::{Flight, FlightId, FlightKind, Lane, Nudge, Outcome, PersonKey};
-use crate::ports::PortResult;
+use crate::ports::{Doubted, PortResult};
 use crate::steps::Step;
 
 impl Engine {
@@ -187,7 +187,7 @@ impl<'a> Run<'a> {
         let shape = self.subject.destination.spec().shape;
         let settlements = outcomes.settlements(self.subject.activation, shape);
         let answers = self.engine.ports.people.settle(settlements).await?;
-        let (told, moved) = self.course.settled(outcomes, answers);
+        let (told, moved) = self.course.settled(outcomes, answers, self.engine.now());
         told.iter().for_each(|outcome| self.measure(outcome));
         Ok(moved)
     }
@@ -210,19 +210,42 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// Gives former keys back whose leave is certain: settled, and no other flight of the person stands.
+    /// Gives former keys back whose leave is certain: settled, and no other flight of the person stands. Between
+    /// that look at the flights and the giving back another run may begin to speak of the key: it calls the offer
+    /// off.
     async fn release(&self, work: &[Work<'_>], outcomes: &Outcomes<'_>) -> PortResult<()> {
-        if !outcomes.any_left(work) {
+        let leavers = self.course.leavers(work, outcomes);
+        if leavers.is_empty() {
             return Ok(());
         }
         let activation = self.subject.activation;
+        let own = &self.flight.id;
         let ledger = &self.engine.ports.ledger;
+        for (key, person) in &leavers {
+            ledger.offer(&activation.id, *key, *person, own).await?;
+        }
         let flights = ledger.flights(Some(&activation.id)).await?;
+        let given = decide::give_back(leavers, own, &flights, self.engine.times.sweep_age);
         let mut contenders = Vec::new();
-        for (key, person) in outcomes.to_release(work, &self.flight.id, &flights) {
-            contenders.extend(ledger.release(&activation.id, key, person).await?);
+        for (key, person) in &given.free {
+            contenders.extend(ledger.release(&activation.id, *key, *person, own).await?);
         }
         let nudge = Nudge { reopen: true, ..plain_nudge(activation, contenders, self.nudge.lane) };
+        self.engine.send_nudge(&activation.destination, nudge, LIVE_NUDGE).await?;
+        self.leave_again(given).await
+    }
+
+    /// Whose former key could not be given back is sent once more when it can be: nobody else would, and whoever
+    /// came to have the key would be kept out. Live, since an import would leave a flight in the way again.
+    async fn leave_again(&self, given: GivenBack) -> PortResult<()> {
+        if given.held_up.is_empty() {
+            return Ok(());
+        }
+        let activation = self.subject.activation;
+        let doubted: Vec<Doubted> = given.held_up.iter().copied().map(Doubted::Person).collect();
+        self.engine.ports.people.raise_doubt(&activation.id, &doubted).await?;
+        let plain = plain_nudge(activation, given.held_up.into_iter().collect(), Lane::Live);
+        let nudge = Nudge { not_before: Some(given.until), ..plain };
         self.engine.send_nudge(&activation.destination, nudge, LIVE_NUDGE).await
     }
 

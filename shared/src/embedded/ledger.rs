@@ -57,7 +57,14 @@ fn claim(
                 .execute(params![activation, key.0, person.0])?;
             Ok((key, person, Claim::Held))
         }
-        Some(holder) if holder == person => Ok((key, person, Claim::Held)),
+        Some(holder) if holder == person => {
+            transaction
+                .prepare_cached(
+                    "UPDATE claims SET offered = NULL WHERE activation = ?1 AND key = ?2 AND offered IS NOT NULL",
+                )?
+                .execute(params![activation, key.0])?;
+            Ok((key, person, Claim::Held))
+        }
         Some(holder) => {
             transaction
                 .prepare_cached("UPDATE claims SET contender = ?3 WHERE activation = ?1 AND key = ?2")?
@@ -146,20 +153,37 @@ impl Ledger for LedgerTables {
         self.database.run(STORE, write).await
     }
 
+    async fn offer(&self, activation: &ActivationId, key: KeyHash, person: PersonKey, by: &FlightId) -> PortResult<()> {
+        let (activation, by) = (activation.to_string(), by.to_string());
+        let write = move |database: &Database| {
+            database.write(|transaction| {
+                transaction
+                    .prepare_cached(
+                        "UPDATE claims SET offered = ?4 WHERE activation = ?1 AND key = ?2 AND holder = ?3",
+                    )?
+                    .execute(params![activation, key.0, person.0, by])?;
+                Ok(())
+            })
+        };
+        self.database.run(STORE, write).await
+    }
+
     async fn release(
         &self,
         activation: &ActivationId,
         key: KeyHash,
         person: PersonKey,
+        by: &FlightId,
     ) -> PortResult<Option<PersonKey>> {
-        let activation = activation.to_string();
+        let (activation, by) = (activation.to_string(), by.to_string());
         let write = move |database: &Database| {
             database.write(|transaction| {
                 let mut statement = transaction.prepare_cached(
-                    "DELETE FROM claims WHERE activation = ?1 AND key = ?2 AND holder = ?3 RETURNING contender",
+                    "DELETE FROM claims WHERE activation = ?1 AND key = ?2 AND holder = ?3 AND offered = ?4
+                     RETURNING contender",
                 )?;
                 let contender: Option<Option<[u8; 16]>> =
-                    statement.query_row(params![activation, key.0, person.0], |row| row.get(0)).optional()?;
+                    statement.query_row(params![activation, key.0, person.0, by], |row| row.get(0)).optional()?;
                 Ok(contender.flatten().map(PersonKey))
             })
         };

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
-use muster::model::{Flight, FlightKind, JobStatus, KeyHash, Lane};
+use muster::model::{Flight, FlightKind, JobStatus, KeyHash, Lane, PersonKey};
 use muster::ports::{Claim, Ports};
 
 use super::PortWorld;
@@ -86,24 +86,56 @@ pub async fn of_eight_claimants_one_holds_the_key(world: &impl PortWorld) {
     assert_eq!(answers.iter().filter(|answer| **answer == Claim::HeldBy(holder)).count(), 7);
 }
 
+async fn offer(ports: &Ports, person: u8, by: &str) {
+    ports.ledger.offer(&activation(), EMAIL, key(person), &by.parse().unwrap()).await.unwrap();
+}
+
+async fn release(ports: &Ports, person: u8, by: &str) -> Option<PersonKey> {
+    ports.ledger.release(&activation(), EMAIL, key(person), &by.parse().unwrap()).await.unwrap()
+}
+
 pub async fn a_release_answers_who_asked_last(world: &impl PortWorld) {
     let ports = world.ports().await;
     for person in [1, 2, 3] {
         claim(&ports, person).await;
     }
-    assert_eq!(ports.ledger.release(&activation(), EMAIL, key(1)).await.unwrap(), Some(key(3)));
+    offer(&ports, 1, "f").await;
+    assert_eq!(release(&ports, 1, "f").await, Some(key(3)));
     assert_eq!(ports.ledger.holder(&activation(), EMAIL).await.unwrap(), None);
     assert_eq!(claim(&ports, 2).await, Claim::Held);
-    let forgotten = ports.ledger.release(&activation(), EMAIL, key(2)).await.unwrap();
-    assert_eq!(forgotten, None, "who asked before the release was answered already");
+    offer(&ports, 2, "f").await;
+    assert_eq!(release(&ports, 2, "f").await, None, "who asked before the release was answered already");
+    assert_eq!(ports.ledger.holder(&activation(), EMAIL).await.unwrap(), None);
 }
 
 pub async fn only_the_holder_releases(world: &impl PortWorld) {
     let ports = world.ports().await;
     claim(&ports, 1).await;
     claim(&ports, 2).await;
-    assert_eq!(ports.ledger.release(&activation(), EMAIL, key(2)).await.unwrap(), None);
+    offer(&ports, 2, "f").await;
+    assert_eq!(release(&ports, 2, "f").await, None);
     assert_eq!(ports.ledger.holder(&activation(), EMAIL).await.unwrap(), Some(key(1)));
+}
+
+pub async fn a_key_is_not_released_once_its_holder_claimed_it_again(world: &impl PortWorld) {
+    let ports = world.ports().await;
+    claim(&ports, 1).await;
+    offer(&ports, 1, "f").await;
+    assert_eq!(claim(&ports, 1).await, Claim::Held);
+    assert_eq!(release(&ports, 1, "f").await, None);
+    assert_eq!(ports.ledger.holder(&activation(), EMAIL).await.unwrap(), Some(key(1)));
+}
+
+pub async fn of_two_who_offer_a_key_the_last_one_releases_it(world: &impl PortWorld) {
+    let ports = world.ports().await;
+    claim(&ports, 1).await;
+    offer(&ports, 1, "f").await;
+    offer(&ports, 1, "g").await;
+    claim(&ports, 2).await;
+    assert_eq!(release(&ports, 1, "f").await, None);
+    assert_eq!(ports.ledger.holder(&activation(), EMAIL).await.unwrap(), Some(key(1)));
+    assert_eq!(release(&ports, 1, "g").await, Some(key(2)));
+    assert_eq!(ports.ledger.holder(&activation(), EMAIL).await.unwrap(), None);
 }
 
 pub async fn a_job_advances_from_where_it_was_read(world: &impl PortWorld) {

@@ -73,6 +73,8 @@ macro_rules! port_suite {
             ledger::of_eight_claimants_one_holds_the_key
             ledger::a_release_answers_who_asked_last
             ledger::only_the_holder_releases
+            ledger::a_key_is_not_released_once_its_holder_claimed_it_again
+            ledger::of_two_who_offer_a_key_the_last_one_releases_it
             ledger::a_job_advances_from_where_it_was_read
             ledger::of_eight_who_advance_a_job_one_does
             ledger::a_job_that_ended_does_not_advance
