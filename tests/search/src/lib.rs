@@ -1,0 +1,8 @@
+//! An exhaustive search over the protocol: every order of events in a small model, around the functions that
+//! Muster itself decides with.
+//!
+//! A model is a module of its own that implements [`search::Model`]; the search knows none of them.
+//! [`delivery`] is the state on its way to a destination. The ledger of effects belongs beside it.
+
+pub mod delivery;
+pub mod search;
