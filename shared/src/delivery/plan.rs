@@ -69,6 +69,14 @@ pub fn plan(person: &Person, standing: &Standing, activation: &Activation, recor
         Arrival::NoKey | Arrival::Nobody | Arrival::Withheld => None,
     };
     let mut departures = departures(person, path);
+    // The key may be newer than the end and stay, while what was shown under it is void.
+    if let Some(gone) = &person.gone
+        && arrival == Arrival::Nobody
+        && let Some(key) = person.key_at(path)
+    {
+        departures.retain(|departure| departure.key != key);
+        departures.push(Departure { key, how: farewell(gone.reason) });
+    }
     departures.retain(|departure| Some(&departure.key) != current.as_ref());
     if person.is_suppressed() && matches!(arrival, Arrival::Show { .. } | Arrival::NoKey) {
         let key = current.filter(|_| was_spoken_of(standing, record));
@@ -85,16 +93,19 @@ fn was_spoken_of(standing: &Standing, record: &RecordId) -> bool {
     !withdrawn || receipt.doubt < standing.doubt_of(record)
 }
 
+fn farewell(reason: GoneReason) -> Farewell {
+    match reason {
+        GoneReason::Merged { .. } => Farewell::Leave,
+        GoneReason::Erased => Farewell::Forget,
+}
+
 fn departures(person: &Person, path: &Path) -> Vec<Departure> {
     let mut by_key: BTreeMap<Identifier, Farewell> = BTreeMap::new();
     for former in person.former.iter().filter(|former| former.path == *path) {
         by_key.entry(former.value.clone()).or_insert(Farewell::Leave);
     }
     if let Some(gone) = &person.gone {
-        let how = match gone.reason {
-            GoneReason::Merged { .. } => Farewell::Leave,
-            GoneReason::Erased => Farewell::Forget,
-        };
+        let how = farewell(gone.reason);
         for (_, value) in gone.keys.iter().filter(|(kept, _)| kept == path) {
             by_key.insert(value.clone(), how);
         }
@@ -147,4 +158,72 @@ fn shown(person: &Person, activation: &Activation, record: &RecordId) -> Shown {
     let triggers = activation.triggers.iter();
     let fields = triggers.filter_map(|name| Some((name.clone(), person.fields.get(name)?.value.clone()))).collect();
     Shown { audiences, attributes, fields }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use jiff::{SignedDuration, Timestamp};
+    use serde_json::json;
+
+    use super::*;
+    use crate::model::merge::{MergeContext, merge};
+    use crate::model::{Change, Fact, Origin};
+
+    fn second(second: i64) -> Timestamp {
+        Timestamp::from_second(second).unwrap()
+    }
+
+    fn email() -> Identifier {
+        Identifier::normalise(&"email".parse().unwrap(), "new@example.com").unwrap()
+    }
+
+    /// Somebody in the audience `a` since second 5, whose address came at second 6.
+    fn merged(end: Fact) -> Person {
+        let key = PersonKey([1; 16]);
+        let change = |fact, identifiers: &[Identifier], at| Change {
+            person: key,
+            identifiers: identifiers.iter().map(|value| ("email".parse().unwrap(), vec![value.clone()])).collect(),
+            fields: BTreeMap::new(),
+            fact,
+            occurred_at: second(at),
+            origin: Origin::Live,
+        };
+        let context = MergeContext {
+            now: second(60),
+            key_fields: BTreeSet::new(),
+            former_for: SignedDuration::from_hours(24),
+            sightings_for: SignedDuration::from_hours(24),
+        };
+        let entered = Fact::Entered { audience: "a".parse().unwrap(), properties: BTreeMap::new() };
+        let changes = [change(entered, &[], 5), change(Fact::Profile, &[email()], 6), change(end, &[], 5)];
+        let mut person = Person::new(key, "shop".parse().unwrap());
+        for (version, change) in (1..).zip(&changes) {
+            merge(&mut person, change, version, &context);
+        }
+        person
+    }
+
+    fn activation() -> Activation {
+        serde_json::from_value(json!({
+            "id": "act", "name": "Act", "source": "shop", "audiences": [{"audience": "a"}], "attributes": [],
+            "destination": "d", "authorization": "account", "settings": {}, "person_identifier": "ids.email",
+            "retry_window_hours": 72, "status": "active", "revision": 1, "layout": 1,
+            "created_at": "2026-01-05T07:00:00Z",
+        }))
+        .unwrap()
+    }
+
+    #[test]
+    fn a_key_newer_than_the_end_is_told_to_leave_too() {
+        let survivor = PersonKey([2; 16]);
+        for (end, how) in [(Fact::Erased, Farewell::Forget), (Fact::MergedInto { survivor }, Farewell::Leave)] {
+            for record in [RecordId::Person, RecordId::Audience("a".parse().unwrap())] {
+                let plan = plan(&merged(end.clone()), &Standing::default(), &activation(), &record);
+                assert_eq!(plan.arrival, Arrival::Nobody);
+                assert_eq!(plan.departures, [Departure { key: email(), how }]);
+            }
+        }
+    }
 }
