@@ -309,12 +309,18 @@ impl Course {
 
     /// Former keys that were left for certain: nothing more is to be said of the person, and nothing that this run
     /// said is open. Else a leave may be still to come, or arrive late, and meet whoever has the key by then.
-    pub fn leavers(&self, work: &[Work<'_>], outcomes: &Outcomes<'_>) -> BTreeSet<(KeyHash, PersonKey)> {
+    pub fn leavers(
+        &self,
+        work: &[Work<'_>],
+        outcomes: &Outcomes<'_>,
+        activation: &Activation,
+        shape: RecordShape,
+    ) -> BTreeSet<(KeyHash, PersonKey)> {
         work.iter()
             .filter(|one| outcomes.ended.contains(&one.record()) && outcomes.finished.contains(&one.plan.person))
             .filter(|one| !self.open.contains(&one.plan.person))
             .flat_map(|one| one.keys.iter().map(move |(step, key)| (one, *step, *key)))
-            .filter(|(one, step, _)| one.departing.contains(step))
+            .filter(|(one, step, _)| one.departing.contains(step) && !one.is_shown(*step, activation, shape))
             .map(|(one, _, key)| (key, one.plan.person))
             .collect()
     }
@@ -357,6 +363,19 @@ pub struct Outcomes<'r> {
     waits: BTreeMap<(u32, Option<SignedDuration>), SignedDuration>,
 }
 
+impl Work<'_> {
+    /// Whether what one record of the person leaves is the key that another one shows.
+    fn is_shown(&self, step: u16, activation: &Activation, shape: RecordShape) -> bool {
+        let Row { person, standing } = self.row;
+        let departure = usize::from(step).checked_sub(1).and_then(|at| self.plan.departures.get(at));
+        let current = person.key_at(&activation.person_identifier);
+        departure.is_some_and(|departure| Some(&departure.key) == current.as_ref())
+            && records(person, standing, activation, shape)
+                .iter()
+                .any(|record| matches!(plan(person, standing, activation, record).arrival, Arrival::Show { .. }))
+    }
+}
+
 impl<'r> Outcomes<'r> {
     fn add(&mut self, one: &Work<'r>, receipt: Receipt, memo: Memo) {
         let (_, receipts) = self.receipts.entry(one.plan.person).or_insert((one.row, Vec::new()));
@@ -373,7 +392,7 @@ impl<'r> Outcomes<'r> {
         let mut settlements = Vec::with_capacity(self.receipts.len());
         for (Row { person, standing }, receipts) in std::mem::take(&mut self.receipts).into_values() {
             let settled = settle::settle(person, standing, activation, shape, receipts);
-            if leaving.contains(&person.key) && is_finished(person, &settled, activation, shape) {
+            if leaving.contains(&person.key) && is_told(person, &settled, activation, shape) {
                 self.finished.insert(person.key);
             }
             settlements.push(Settlement {
@@ -393,11 +412,14 @@ impl<'r> Outcomes<'r> {
     }
 }
 
-/// Whether every record of the person came to an end.
-fn is_finished(person: &Person, standing: &Standing, activation: &Activation, shape: RecordShape) -> bool {
-    records(person, standing, activation, shape)
-        .iter()
-        .all(|record| matches!(due(person, standing, activation, record), Due::Settled | Due::Open))
+/// Whether an activation's destination was told all there is to tell it of a person, or refused it with a reason. A
+/// record that is open for another reason, a new key that somebody else holds, say, left its former keys first. What
+/// was given up for now was not told: without the keys, a replay could not tell it either.
+pub fn is_told(person: &Person, standing: &Standing, activation: &Activation, shape: RecordShape) -> bool {
+    records(person, standing, activation, shape).iter().all(|record| {
+        let parked = standing.receipt(record).is_some_and(|receipt| matches!(receipt.outcome, Outcome::Parked { .. }));
+        !parked && matches!(due(person, standing, activation, record), Due::Settled | Due::Open)
+    })
 }
 
 /// What becomes of former keys that were left, and offered.

@@ -97,6 +97,7 @@ fn farewell(reason: GoneReason) -> Farewell {
     match reason {
         GoneReason::Merged { .. } => Farewell::Leave,
         GoneReason::Erased => Farewell::Forget,
+    }
 }
 
 fn departures(person: &Person, path: &Path) -> Vec<Departure> {

@@ -214,7 +214,8 @@ impl<'a> Run<'a> {
     /// that look at the flights and the giving back another run may begin to speak of the key: it calls the offer
     /// off.
     async fn release(&self, work: &[Work<'_>], outcomes: &Outcomes<'_>) -> PortResult<()> {
-        let leavers = self.course.leavers(work, outcomes);
+        let shape = self.subject.destination.spec().shape;
+        let leavers = self.course.leavers(work, outcomes, self.subject.activation, shape);
         if leavers.is_empty() {
             return Ok(());
         }

@@ -3,10 +3,9 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::decide::{self, Sweep};
+use super::decide::{self, Sweep, is_told};
 use super::{Engine, plain_nudge};
 use crate::metrics::Metric;
-use crate::model::pending::{Due, due, records};
 use crate::model::{Activation, ActivationStatus, Flight, Message, PersonKey, QueueName};
 use crate::ports::{Doubted, PersonWrite, PortResult, Row};
 use crate::steps::Step;
@@ -125,10 +124,7 @@ impl Engine {
                 continue;
             }
             let shape = self.destination(&activation.destination)?.spec().shape;
-            let settled = records(&row.person, &standing, activation, shape)
-                .iter()
-                .all(|record| due(&row.person, &standing, activation, record) == Due::Settled);
-            if !settled {
+            if !is_told(&row.person, &standing, activation, shape) {
                 return Ok(false);
             }
         }

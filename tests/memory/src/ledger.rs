@@ -33,6 +33,8 @@ struct State {
 struct Holding {
     holder: PersonKey,
     contender: Option<PersonKey>,
+    /// By whose run it is offered to be given back.
+    offered: Option<FlightId>,
 }
 
 impl State {
@@ -93,8 +95,9 @@ impl Ledger for Notes {
         let mut state = self.state.lock();
         let held = state.claims.entry(activation.clone()).or_default();
         let answers = claims.iter().map(|(key, person)| {
-            let holding = held.entry(*key).or_insert(Holding { holder: *person, contender: None });
+            let holding = held.entry(*key).or_insert(Holding { holder: *person, contender: None, offered: None });
             if holding.holder == *person {
+                holding.offered = None;
                 return (*key, *person, Claim::Held);
             }
             holding.contender = Some(*person);
@@ -103,15 +106,26 @@ impl Ledger for Notes {
         Ok(answers.collect())
     }
 
+    async fn offer(&self, activation: &ActivationId, key: KeyHash, person: PersonKey, by: &FlightId) -> PortResult<()> {
+        let mut state = self.state.lock();
+        let holding = state.claims.get_mut(activation).and_then(|held| held.get_mut(&key));
+        if let Some(holding) = holding.filter(|holding| holding.holder == person) {
+            holding.offered = Some(by.clone());
+        }
+        Ok(())
+    }
+
     async fn release(
         &self,
         activation: &ActivationId,
         key: KeyHash,
         person: PersonKey,
+        by: &FlightId,
     ) -> PortResult<Option<PersonKey>> {
         let mut state = self.state.lock();
         let Some(held) = state.claims.get_mut(activation) else { return Ok(None) };
-        if held.get(&key).is_none_or(|holding| holding.holder != person) {
+        let is_offered = |holding: &Holding| holding.holder == person && holding.offered.as_ref() == Some(by);
+        if !held.get(&key).is_some_and(is_offered) {
             return Ok(None);
         }
         Ok(held.remove(&key).and_then(|holding| holding.contender))

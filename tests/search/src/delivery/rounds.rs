@@ -226,7 +226,7 @@ impl Decisions {
                 course.open.clear();
             }
             if !self.scenario.rules.lack(Broken::ReleasedHalfLeft) {
-                return course.leavers(work, outcomes);
+                return course.leavers(work, outcomes, &self.activation, self.scenario.shape);
             }
             let ended = work.iter().filter(|one| outcomes.ended.contains(&one.record()));
             let keys = ended.flat_map(|one| one.keys.iter().map(move |(step, key)| (one, step, key)));
