@@ -12,7 +12,9 @@ use hmac::{Hmac, KeyInit, Mac};
 use jiff::Timestamp;
 use muster_local::demo::compare::{Labels, compare};
 use muster_local::demo::events::{Events, Expected};
+use muster_tests::world::RECEIVER_SECRET;
 use muster_twins::heyloyalty::{Fault, FaultKind, HeyloyaltyTwin, MemberView, Options, SeedList, SeedMember};
+use muster_twins::webhook::{self, WebhookTwin};
 use reqwest::Method;
 use serde_json::{Value, json};
 use sha2::Sha256;
@@ -28,6 +30,8 @@ const BATCH: usize = 500;
 /// How long anything may take, on a machine that has much else to do.
 const PATIENCE: Duration = Duration::from_secs(150);
 const KEY: &[u8] = b"a key that signs, of 32 bytes ...";
+const RECEIVER: &str = "https://receiver.example";
+const VISITOR: &str = "visitor@example.org";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_deployed_delivers_everything_and_loses_nothing() {
@@ -35,7 +39,9 @@ async fn what_is_deployed_delivers_everything_and_loses_nothing() {
     let all = Events { lines: [&events[..], &late[..]].concat() };
     let expected = all.fold().unwrap();
     let (twin, strangers) = start_twin(&expected).await;
-    let site = Site::deploy(&json!({"https://api.heyloyalty.com": twin.api_url()}).to_string()).await;
+    let receiver = start_receiver().await;
+    let twins = json!({"https://api.heyloyalty.com": twin.api_url(), RECEIVER: receiver.api_url()});
+    let site = Site::deploy(&twins.to_string()).await;
     set_up(&site, &expected).await;
 
     let early = Events { lines: events.clone() }.fold().unwrap();
@@ -48,6 +54,7 @@ async fn what_is_deployed_delivers_everything_and_loses_nothing() {
     let (_, view) = site.call(Method::GET, "/v1/activations/cdnow/accounting", None).await;
     assert_eq!(view["account"]["accepted"], accepted, "{view}");
     assert_eq!(twin.unexpected(), Vec::<String>::new());
+    tell_a_receiver(&site, &receiver).await;
     bury_what_cannot_be_read(&site).await;
 }
 
@@ -78,11 +85,8 @@ async fn start_twin(expected: &Expected) -> (HeyloyaltyTwin, BTreeMap<String, Me
 }
 
 async fn set_up(site: &Site, expected: &Expected) {
-    let made = async |path: &str, body: Value| {
-        let (status, answer) = site.call(Method::POST, path, Some(&body)).await;
-        assert!(status == 200 || status == 201 || status == 202, "{path} was answered {status}: {answer}");
-    };
     made(
+        site,
         "/v1/sources",
         json!({"id": "cdnow", "name": "CDNOW", "keyed_by": "user_id",
                "authentication": {"method": "standard_webhooks"},
@@ -90,6 +94,7 @@ async fn set_up(site: &Site, expected: &Expected) {
     )
     .await;
     made(
+        site,
         "/v1/authorizations",
         json!({"id": "newsletter", "provider": "heyloyalty", "label": "Stand-in", "requests_per_second": 2_000,
                "secret": {"api_key": "API_KEY", "api_secret": "API_SECRET"}}),
@@ -98,19 +103,30 @@ async fn set_up(site: &Site, expected: &Expected) {
     let attributes: Vec<Value> =
         expected.attributes.iter().map(|(attribute, kind)| json!({"attribute": attribute, "type": kind})).collect();
     made(
+        site,
         "/v1/activations",
         json!({"id": "cdnow", "name": "CDNOW to the newsletter", "source": "cdnow", "destination": "heyloyalty",
                "authorization": "newsletter", "settings": {"list_id": LIST}, "audiences": expected.audiences,
                "attributes": attributes}),
     )
     .await;
-    let (status, answer) = site.call(Method::POST, "/v1/activations/cdnow/activate", None).await;
+    activate(site, "cdnow").await;
+}
+
+async fn made(site: &Site, path: &str, body: Value) {
+    let (status, answer) = site.call(Method::POST, path, Some(&body)).await;
+    assert!((200..300).contains(&status), "{path} was answered {status}: {answer}");
+}
+
+async fn activate(site: &Site, activation: &str) {
+    let path = format!("/v1/activations/{activation}");
+    let (status, answer) = site.call(Method::POST, &format!("{path}/activate"), None).await;
     assert!(status < 300, "{status}: {answer}");
     let active = async || {
-        let (_, activation) = site.call(Method::GET, "/v1/activations/cdnow", None).await;
+        let (_, activation) = site.call(Method::GET, &path, None).await;
         (activation["status"] == "active").then_some(())
     };
-    assert!(poll(active).await.is_some(), "{}", site.call(Method::GET, "/v1/activations/cdnow", None).await.1);
+    assert!(poll(active).await.is_some(), "{}", site.call(Method::GET, &path, None).await.1);
 }
 
 /// Answers how many changes were accepted.
@@ -164,13 +180,48 @@ async fn lose_a_worker(site: &Site, twin: &HeyloyaltyTwin, lines: &[String]) -> 
     accepted
 }
 
+async fn start_receiver() -> WebhookTwin {
+    let secrets = vec![RECEIVER_SECRET.parse().unwrap()];
+    WebhookTwin::start(webhook::Options { secrets, ..webhook::Options::default() }).await.unwrap()
+}
+
+/// The other destination: a live entry becomes one record and one event at a receiver.
+async fn tell_a_receiver(site: &Site, receiver: &WebhookTwin) {
+    let authorization = json!({"id": "receiver", "provider": "webhook", "label": "Stand-in",
+        "secret": {"secret": RECEIVER_SECRET}});
+    made(site, "/v1/authorizations", authorization).await;
+    let settings = json!({"url": format!("{RECEIVER}/muster"), "events": ["entered"]});
+    let activation = json!({"id": "crm", "name": "CDNOW to a receiver", "source": "cdnow", "destination": "webhook",
+        "authorization": "receiver", "settings": settings, "audiences": ["visitors"]});
+    made(site, "/v1/activations", activation).await;
+    activate(site, "crm").await;
+    #[expect(clippy::disallowed_methods, reason = "a source has its own clock")]
+    let now = Timestamp::now().to_string();
+    let entered = json!({"id": "v1", "type": "audience.entered", "audience": "visitors", "occurred_at": now,
+        "person": {"user_id": "visitor", "email": VISITOR}});
+    assert_eq!(send_all(site, &[entered.to_string()]).await, 1);
+    let settled = poll(async || {
+        let (_, view) = site.call(Method::GET, "/v1/activations/crm/accounting", None).await;
+        let account = &view["account"];
+        (account["delivered"] == 1 && account["effects_open"] == 0).then_some(())
+    });
+    let settled = settled.await;
+    let events = receiver.events();
+    assert!(settled.is_some(), "{events:?}");
+    assert_eq!(events.iter().map(|event| (event.id.as_str(), event.arrived)).collect::<Vec<_>>(), [(VISITOR, 1)]);
+    assert_eq!(receiver.people().into_keys().collect::<Vec<_>>(), [VISITOR]);
+    assert_eq!(receiver.unexpected(), Vec::<String>::new());
+}
+
 /// A message that nobody can read does not come back for ever, and is kept.
 async fn bury_what_cannot_be_read(site: &Site) {
     site.hide_for("jobs", 1).await;
     site.send("jobs", "no message").await;
     let buried = poll(async || site.receive("jobs-dead").await.pop()).await;
     assert_eq!(buried.as_deref(), Some("no message"));
-    for queue in ["heyloyalty-live-dead", "heyloyalty-bulk-dead", "tasks-dead"] {
+    let others =
+        ["heyloyalty-live-dead", "heyloyalty-bulk-dead", "webhook-live-dead", "webhook-bulk-dead", "tasks-dead"];
+    for queue in others {
         assert_eq!(site.receive(queue).await, Vec::<String>::new(), "{queue}");
     }
 }

@@ -2,6 +2,7 @@
 //! handlers; what is allowed is read from the templates; what AWS does in a function's name is listed.
 
 mod on_behalf;
+mod receiver;
 mod site;
 mod tour;
 

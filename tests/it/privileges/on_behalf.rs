@@ -3,7 +3,7 @@
 
 /// Permissions of one kind.
 pub(super) struct OnBehalf {
-    /// The roles that need them: the functions' names after the prefix, or a role's own.
+    /// The roles that need them: the functions' names after the prefix, or a role's own after that of its stack.
     pub(super) roles: &'static [&'static str],
     pub(super) actions: &'static [&'static str],
     /// As the template comes out: `{here}` is region and account, `{prefix}` begins all names, `{role}` is the one
@@ -12,9 +12,12 @@ pub(super) struct OnBehalf {
     pub(super) because: &'static str,
 }
 
-const FUNCTIONS: &[&str] = &["ingest", "heyloyalty-live", "heyloyalty-bulk", "backfill", "api"];
+const FUNCTIONS: &[&str] =
+    &["ingest", "heyloyalty-live", "heyloyalty-bulk", "webhook-live", "webhook-bulk", "backfill", "api"];
 /// Those that may be attached to the owner's subnets.
-const CALLING_VENDORS: &[&str] = &["heyloyalty-live", "heyloyalty-bulk", "backfill", "api"];
+const CALLING_VENDORS: &[&str] =
+    &["heyloyalty-live", "heyloyalty-bulk", "webhook-live", "webhook-bulk", "backfill", "api"];
+const DELIVERIES: &[&str] = &["heyloyalty-live", "heyloyalty-bulk", "webhook-live", "webhook-bulk"];
 
 pub(super) const ON_BEHALF: &[OnBehalf] = &[
     OnBehalf {
@@ -53,7 +56,7 @@ pub(super) const ON_BEHALF: &[OnBehalf] = &[
                   https://docs.aws.amazon.com/lambda/latest/dg/configuration-vpc.html",
     },
     OnBehalf {
-        roles: &["heyloyalty-live", "heyloyalty-bulk"],
+        roles: DELIVERIES,
         actions: &["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"],
         resource: "arn:aws:sqs:{here}:{prefix}{role}",
         because: "Lambda takes messages from the queue, which bears the function's name: \
@@ -74,14 +77,14 @@ pub(super) const ON_BEHALF: &[OnBehalf] = &[
                   https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-retain-records.html",
     },
     OnBehalf {
-        roles: &["ScheduleRole"],
+        roles: &["Tasks.ScheduleRole"],
         actions: &["lambda:InvokeFunction"],
         resource: "arn:aws:lambda:{here}:function:{prefix}backfill",
         because: "EventBridge Scheduler starts the tasks: \
                   https://docs.aws.amazon.com/scheduler/latest/UserGuide/setting-up.html",
     },
     OnBehalf {
-        roles: &["ScheduleRole"],
+        roles: &["Tasks.ScheduleRole"],
         actions: &["sqs:SendMessage"],
         resource: "arn:aws:sqs:{here}:{prefix}tasks-dead",
         because: "EventBridge Scheduler keeps what could not be started: \

@@ -2,7 +2,7 @@
 //! of its own, under the name that it has on AWS, and calls through the recorder. Messages are handed on by the
 //! test, so that nobody waits for what is delayed: the clock goes there.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
@@ -25,13 +25,15 @@ use muster_backfill::{Event, Task};
 use muster_ingest::Ingest;
 use muster_runtime::emulator::Emulator;
 use muster_runtime::recorder::{Call, Recorder, Units};
-use muster_tests::world::SECRET;
+use muster_tests::world::{RECEIVER_SECRET, SECRET};
 use muster_twins::clock::TwinClock;
 use muster_twins::heyloyalty::{HeyloyaltyTwin, Options};
+use muster_twins::webhook::{self, WebhookTwin};
 use serde_json::Value;
 use tower::ServiceExt;
 
 const VENDOR: &str = "https://api.heyloyalty.com";
+pub(super) const RECEIVER: &str = "https://receiver.example";
 
 /// What was sent and not handled yet.
 #[derive(Default)]
@@ -116,6 +118,7 @@ impl Wiring {
 pub(super) struct Site {
     pub(super) clock: Arc<JumpClock>,
     pub(super) twin: HeyloyaltyTwin,
+    pub(super) receiver: WebhookTwin,
     /// Begins the names of everything here.
     pub(super) prefix: String,
     /// The sender of mails.
@@ -126,8 +129,8 @@ pub(super) struct Site {
     ingest: Router,
     api: Router,
     token: ApiToken,
-    live: Engine,
-    bulk: Engine,
+    /// By their names.
+    deliveries: BTreeMap<String, Engine>,
     backfill: Engine,
     /// Method and path of every request to the API that succeeded.
     pub(super) asked: BTreeSet<(String, String)>,
@@ -138,18 +141,19 @@ pub(super) struct Site {
 impl Site {
     pub(super) async fn start() -> Self {
         let emulator = Emulator::get().unwrap();
-        let mut settings = emulator.site(&["jobs", "heyloyalty-live", "heyloyalty-bulk"]).await.unwrap();
+        let deliveries = deliveries();
+        let queues: Vec<&str> = deliveries.iter().map(String::as_str).chain(["jobs"]).collect();
+        let mut settings = emulator.site(&queues).await.unwrap();
         let prefix = settings.people_table.strip_suffix("people").unwrap().to_owned();
         settings.secret_prefix.clone_from(&prefix);
         let clock = Arc::new(JumpClock::frozen_at("2026-01-05T07:00:00Z".parse().unwrap()));
         let owner = AwsPorts::open(&settings, clock.clone(), SECRETS_MAX_AGE).ports();
         let recorder = Recorder::start(&emulator.url, Units::Left).await.unwrap();
         settings.endpoint = Some(recorder.url.clone());
-        let twin_time = clock.clone();
-        let options = Options { clock: TwinClock::given(Arc::new(move || twin_time.now())), ..Options::default() };
-        let twin = HeyloyaltyTwin::start(options).await.unwrap();
+        let (twin, receiver) = start_twins(&clock).await;
+        let rewrites = [(VENDOR.to_owned(), twin.api_url()), (RECEIVER.to_owned(), receiver.api_url().unwrap())].into();
         let wiring = Wiring {
-            http: Http::new(HttpTimes::default(), [(VENDOR.to_owned(), twin.api_url())].into()).unwrap(),
+            http: Http::new(HttpTimes::default(), rewrites).unwrap(),
             prefix: prefix.clone(),
             clock: clock.clone(),
             letters: Arc::default(),
@@ -158,10 +162,14 @@ impl Site {
         };
         start_each_as_the_first(&wiring, &owner).await;
         let (api, token) = wiring.api().await;
+        let mut engines = BTreeMap::new();
+        for name in deliveries {
+            let engine = wiring.engine(&name).await;
+            engines.insert(name, engine);
+        }
         Self {
             ingest: wiring.ingest().await,
-            live: wiring.engine("heyloyalty-live").await,
-            bulk: wiring.engine("heyloyalty-bulk").await,
+            deliveries: engines,
             backfill: wiring.engine("backfill").await,
             letters: wiring.letters,
             steps: wiring.steps,
@@ -170,6 +178,7 @@ impl Site {
             handled: BTreeSet::new(),
             clock,
             twin,
+            receiver,
             prefix,
             recorder,
             api,
@@ -246,8 +255,9 @@ impl Site {
             let remaining = Times::default().function_timeout;
             let answer = match &letter.queue {
                 QueueName::Jobs => muster_backfill::handle_jobs(&self.backfill, event, remaining).await,
-                QueueName::Destination(_, Lane::Live) => muster_deliver::handle(&self.live, event, remaining).await,
-                QueueName::Destination(_, Lane::Bulk) => muster_deliver::handle(&self.bulk, event, remaining).await,
+                delivery @ QueueName::Destination(..) => {
+                    muster_deliver::handle(&self.deliveries[&delivery.to_string()], event, remaining).await
+                }
             };
             assert_eq!(answer.batch_item_failures.len(), 0, "{}", letter.body);
         }
@@ -265,6 +275,30 @@ impl Site {
     }
 }
 
+/// The names of the functions that deliver, which are those of their queues.
+fn deliveries() -> Vec<String> {
+    let mut names = Vec::new();
+    for destination in muster::destinations::all() {
+        let provider = &destination.spec().provider;
+        names.extend([Lane::Live, Lane::Bulk].map(|lane| QueueName::Destination(provider.clone(), lane).to_string()));
+    }
+    names
+}
+
+async fn start_twins(clock: &Arc<JumpClock>) -> (HeyloyaltyTwin, WebhookTwin) {
+    let twin_clock = || {
+        let clock = clock.clone();
+        TwinClock::given(Arc::new(move || clock.now()))
+    };
+    let twin = HeyloyaltyTwin::start(Options { clock: twin_clock(), ..Options::default() }).await.unwrap();
+    let receiver = webhook::Options {
+        clock: twin_clock(),
+        secrets: vec![RECEIVER_SECRET.parse().unwrap()],
+        ..webhook::Options::default()
+    };
+    (twin, WebhookTwin::start(receiver).await.unwrap())
+}
+
 /// Whoever comes first makes the installation's key, and the API its token.
 async fn start_each_as_the_first(wiring: &Wiring, owner: &Ports) {
     let forget = async || {
@@ -273,7 +307,7 @@ async fn start_each_as_the_first(wiring: &Wiring, owner: &Ports) {
     };
     let _ = wiring.ingest().await;
     forget().await;
-    for function in ["heyloyalty-live", "heyloyalty-bulk", "backfill"] {
+    for function in deliveries().iter().map(String::as_str).chain(["backfill"]) {
         let _ = wiring.engine(function).await;
         forget().await;
     }

@@ -12,6 +12,7 @@ use muster_tests::world::{LIST, SECRET, at, attribute, change, entered, exited};
 use muster_twins::heyloyalty::{Fault, FaultKind, FaultMatch, RetryAfter, SeedList, SeedMember, SeededFaults};
 use serde_json::{Value, json};
 
+use super::receiver;
 use super::site::Site;
 
 /// As many as go in one file.
@@ -19,7 +20,7 @@ const CROWD: usize = 200;
 /// Members of the list besides, for each lane.
 const OTHERS: &[&str] = &["first", "moved", "second", "patient"];
 /// Longer than a vendor applies late, and than a flight stands.
-const A_WHILE: SignedDuration = SignedDuration::from_hours(2);
+pub(super) const A_WHILE: SignedDuration = SignedDuration::from_hours(2);
 
 pub(super) async fn whole(site: &mut Site) {
     fill_list(site);
@@ -27,10 +28,11 @@ pub(super) async fn whole(site: &mut Site) {
     take_odd_changes(site).await;
     import_the_crowd(site).await;
     for lane in [Lane::Live, Lane::Bulk] {
-        share_an_address(site, lane).await;
+        share_an_address(site, ("act", "cats"), lane).await;
         meet_trouble(site, lane).await;
         lose_credentials(site, lane).await;
     }
+    receiver::whole(site).await;
     prepare_in_trouble(site).await;
     take_signals(site).await;
     end_people(site).await;
@@ -40,17 +42,18 @@ pub(super) async fn whole(site: &mut Site) {
     remove(site).await;
 }
 
-fn user(name: &str, lane: Lane) -> String {
+/// A person for each activation and lane.
+pub(super) fn user(activation: &str, name: &str, lane: Lane) -> String {
     match lane {
-        Lane::Live => format!("{name}-live"),
-        Lane::Bulk => format!("{name}-bulk"),
+        Lane::Live => format!("{activation}-{name}-live"),
+        Lane::Bulk => format!("{activation}-{name}-bulk"),
     }
 }
 
 fn fill_list(site: &Site) {
     site.twin.seed_list(&SeedList { id: Some(LIST), name: "News".to_owned(), ..SeedList::default() }).unwrap();
     let lanes = [Lane::Live, Lane::Bulk].into_iter();
-    let others = lanes.flat_map(|lane| OTHERS.iter().map(move |name| user(name, lane)));
+    let others = lanes.flat_map(|lane| OTHERS.iter().map(move |name| user("act", name, lane)));
     let members = (0..CROWD).map(|number| format!("u{number}")).chain(others);
     let members: Vec<SeedMember> = members.map(|name| SeedMember::active(&format!("{name}@example.com"))).collect();
     site.twin.seed_members(LIST, &members).unwrap();
@@ -97,43 +100,43 @@ async fn import_the_crowd(site: &mut Site) {
     site.run().await;
 }
 
-/// Brings changes to the platform, on the one lane or the other.
-async fn deliver(site: &mut Site, lane: Lane, changes: &[Value]) {
+/// Brings changes to an activation's platform, on the one lane or the other.
+pub(super) async fn deliver(site: &mut Site, activation: &str, lane: Lane, changes: &[Value]) {
     site.pass(SignedDuration::from_secs(10));
     let answer = site.ingest(changes).await;
     assert_eq!(answer["accepted"], json!(changes.len()), "{answer}");
     if lane == Lane::Bulk {
         site.lose_messages();
-        site.call("POST", "/v1/activations/act/catch-up", Value::Null).await;
+        site.call("POST", &format!("/v1/activations/{activation}/catch-up"), Value::Null).await;
     }
     site.run().await;
 }
 
 /// Two people claim one address, and the first one gives it up.
-async fn share_an_address(site: &mut Site, lane: Lane) {
+pub(super) async fn share_an_address(site: &mut Site, (activation, audience): (&str, &str), lane: Lane) {
     let under = |name: &str, address: &str, second| {
-        let mut change = entered(&user(name, lane), "cats", second);
-        change["person"]["email"] = json!(format!("{}@example.com", user(address, lane)));
+        let mut change = entered(&user(activation, name, lane), audience, second);
+        change["person"]["email"] = json!(format!("{}@example.com", user(activation, address, lane)));
         change
     };
-    deliver(site, lane, &[under("first", "first", 10)]).await;
-    deliver(site, lane, &[under("second", "first", 11)]).await;
-    deliver(site, lane, &[under("first", "moved", 12)]).await;
+    deliver(site, activation, lane, &[under("first", "first", 10)]).await;
+    deliver(site, activation, lane, &[under("second", "first", 11)]).await;
+    deliver(site, activation, lane, &[under("first", "moved", 12)]).await;
 }
 
 /// Answers that say later, that leave open what happened, and that never become good.
 async fn meet_trouble(site: &mut Site, lane: Lane) {
-    let patient = user("patient", lane);
+    let patient = user("act", "patient", lane);
     site.twin.push_fault(Fault::once(FaultKind::TooManyRequests(RetryAfter::Seconds(3))));
-    deliver(site, lane, &[entered(&patient, "cats", 20)]).await;
+    deliver(site, "act", lane, &[entered(&patient, "cats", 20)]).await;
     site.twin.push_fault(Fault::once(FaultKind::Html500).on_method("PATCH"));
-    deliver(site, lane, &[exited(&patient, "cats", 21)]).await;
+    deliver(site, "act", lane, &[exited(&patient, "cats", 21)]).await;
     site.pass(A_WHILE);
     site.task(Task::Sweep).await;
     site.run().await;
     let down = SeededFaults { faults_seed: 1, rates: vec![(FaultKind::Unavailable, 1_000)], on: FaultMatch::default() };
     site.twin.seed_faults(down);
-    deliver(site, lane, &[entered(&patient, "cats", 22)]).await;
+    deliver(site, "act", lane, &[entered(&patient, "cats", 22)]).await;
     site.twin.clear_faults();
     let parked = site.call("GET", "/v1/activations/act/parked", Value::Null).await;
     assert_ne!(parked["items"], json!([]), "the window is over");
@@ -146,7 +149,7 @@ async fn lose_credentials(site: &mut Site, lane: Lane) {
         Lane::Live => exited("u1", "cats", 30),
         Lane::Bulk => entered("u1", "cats", 31),
     };
-    deliver(site, lane, &[change]).await;
+    deliver(site, "act", lane, &[change]).await;
     give_credentials(site).await;
 }
 
@@ -188,7 +191,7 @@ async fn end_people(site: &mut Site) {
     let erased = json!({"id": "e", "type": "person.erased", "person": {"user_id": "u3"}, "occurred_at": at(40)});
     let merged = json!({"id": "m", "type": "person.merged", "person": {"user_id": "u4"}, "into": {"user_id": "u5"},
         "occurred_at": at(40)});
-    deliver(site, Lane::Live, &[erased, merged]).await;
+    deliver(site, "act", Lane::Live, &[erased, merged]).await;
     site.pass(A_WHILE);
     site.task(Task::Sweep).await;
     site.run().await;

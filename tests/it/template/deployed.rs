@@ -32,7 +32,7 @@ impl<'a> Deployed<'a> {
         }
         parameters.extend(given);
         let mut deployed = Self { stack, path, parameters, nested: BTreeMap::new() };
-        for nested in stack.resources("AWS::CloudFormation::Stack") {
+        for nested in deployed.resources("AWS::CloudFormation::Stack") {
             let file = format!("infra/{}", nested.property("TemplateURL").and_then(Node::text).unwrap());
             let path = format!("{}{}.", deployed.path, nested.name);
             let mut given: BTreeMap<String, String> = deployed.pseudo_parameters();

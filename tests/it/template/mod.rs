@@ -2,6 +2,7 @@
 //! does not know which of them Muster cannot do without.
 
 mod deployed;
+mod destinations;
 pub(crate) mod roles;
 mod rules;
 mod stack;
@@ -95,14 +96,4 @@ fn queues_are_encrypted_on_the_way_and_at_rest() {
 #[test]
 fn logs_have_an_end() {
     explain("functions without a log group of their own that forgets", &all(rules::logs));
-}
-
-#[test]
-fn every_destination_is_deployed() {
-    let stacks = stacks();
-    let nested: Vec<_> = stacks.iter().flat_map(|stack| stack.resources("AWS::CloudFormation::Stack")).collect();
-    let providers: Vec<_> = nested.iter().filter_map(|one| one.path(&["Parameters", "Provider"])?.text()).collect();
-    let missing = muster::destinations::all().into_iter().map(|destination| destination.spec().provider.to_string());
-    let missing: Vec<String> = missing.filter(|provider| !providers.contains(&provider.as_str())).collect();
-    explain("destinations without an entry in infra/template.yaml", &missing);
 }
