@@ -77,14 +77,14 @@ async fn a_replay_keeps_the_rate_that_was_asked_for() {
 #[tokio::test]
 async fn a_replay_that_makes_no_sense_is_refused_with_its_path() {
     let mut world = refused().await;
-    for (filter, path) in [
-        (json!({"ended": []}), "ended"),
-        (json!({"ended": ["rejected"], "people_per_second": 0}), "people_per_second"),
-        (json!({"ended": ["lost"]}), "ended[0]"),
-        (json!({"ended": ["parked"], "colour": 1}), "colour"),
+    for (filter, refusal, path) in [
+        (json!({"ended": []}), 422, "ended"),
+        (json!({"ended": ["rejected"], "people_per_second": 0}), 422, "people_per_second"),
+        (json!({"ended": ["lost"]}), 400, "ended[0]"),
+        (json!({"ended": ["parked"], "colour": 1}), 400, "colour"),
     ] {
         let (status, problem) = world.try_call("POST", "/v1/activations/act/replay", filter.clone()).await;
-        assert_eq!(status, 400, "{filter}: {problem}");
+        assert_eq!(status, refusal, "{filter}: {problem}");
         assert!(problem.to_string().contains(path), "{filter}: {problem}");
     }
     world.post("/v1/activations/act/pause", Value::Null).await;

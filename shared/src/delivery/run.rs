@@ -11,6 +11,9 @@ use crate::model::{Flight, FlightId, FlightKind, Lane, Nudge, Outcome, PersonKey
 use crate::ports::{Doubted, PortResult};
 use crate::steps::Step;
 
+/// How often the sweep comes.
+const SWEPT_EVERY: SignedDuration = SignedDuration::from_mins(1);
+
 impl Engine {
     /// Acts on a nudge. Whatever a vendor does ends as a receipt, a later nudge or a stopped activation.
     ///
@@ -246,7 +249,9 @@ impl<'a> Run<'a> {
         let doubted: Vec<Doubted> = given.held_up.iter().copied().map(Doubted::Person).collect();
         self.engine.ports.people.raise_doubt(&activation.id, &doubted).await?;
         let plain = plain_nudge(activation, given.held_up.into_iter().collect(), Lane::Live);
-        let nudge = Nudge { not_before: Some(given.until), ..plain };
+        // A flight that is overdue stands until the next sweep: before it, another look would find the same.
+        let after_sweep = self.engine.now().saturating_add(SWEPT_EVERY).unwrap_or(Timestamp::MAX);
+        let nudge = Nudge { not_before: Some(given.until.max(after_sweep)), ..plain };
         self.engine.send_nudge(&activation.destination, nudge, LIVE_NUDGE).await
     }
 

@@ -136,6 +136,7 @@ pub(super) struct Site {
     pub(super) asked: BTreeSet<(String, String)>,
     /// The kinds of messages that were handled.
     pub(super) handled: BTreeSet<&'static str>,
+    swept_at: Timestamp,
 }
 
 impl Site {
@@ -176,6 +177,7 @@ impl Site {
             mail_from: wiring.settings.mail_from.unwrap(),
             asked: BTreeSet::new(),
             handled: BTreeSet::new(),
+            swept_at: clock.now(),
             clock,
             twin,
             receiver,
@@ -246,6 +248,10 @@ impl Site {
     pub(super) async fn run(&mut self) {
         while let Some(letter) = self.next_letter() {
             self.clock.advance_to(letter.due);
+            if self.clock.now().duration_since(self.swept_at) >= SignedDuration::from_mins(1) {
+                self.swept_at = self.clock.now();
+                self.task(Task::Sweep).await;
+            }
             self.handled.insert(kind(&Message::decode(&letter.body).unwrap()));
             let mut message = SqsMessage::default();
             message.message_id = Some("one".to_owned());
