@@ -1,13 +1,24 @@
 //! What must happen once, through the real routes to a receiver of webhooks.
 
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use futures::FutureExt;
 use jiff::SignedDuration;
+use muster::steps::{Step, Steps};
+use muster_local::runner::Runner;
 use muster_tests::world::{Setup, World, change};
 use muster_twins::webhook::{EventView, Fault, FaultKind, RouteKind};
 use serde_json::{Value, json};
 
 /// An active activation that tells entering and leaving of `cats` as events, a minute after it began.
 async fn telling(settings: Value) -> World {
-    let mut world = World::new(Setup::default()).await;
+    telling_in(Setup::default(), settings).await
+}
+
+async fn telling_in(setup: Setup, settings: Value) -> World {
+    let mut world = World::new(setup).await;
     let mut all = json!({"events": ["entered", "left"]});
     all.as_object_mut().unwrap().extend(settings.as_object().unwrap().clone());
     world.link_receiver(all, &["cats"], &[]).await;
@@ -124,6 +135,34 @@ async fn a_receiver_that_knows_repeats_gets_the_same_event_again_under_the_same_
     let event = the_event(&world);
     assert_eq!((event.arrived, event.acted), (2, 1));
     assert_unharmed(&world);
+}
+
+/// Dies when a step is reached first.
+struct DiesAt(Step, AtomicBool);
+
+impl Steps for DiesAt {
+    fn reached(&self, step: Step) {
+        assert!(step != self.0 || self.1.swap(true, Ordering::SeqCst), "dies here");
+    }
+}
+
+#[tokio::test]
+async fn a_worker_that_dies_at_any_step_of_an_event_leaves_it_told_once() {
+    for step in [Step::EffectsNoted, Step::EffectsSent, Step::EffectsSettled, Step::OutboxesCleared] {
+        let setup = Setup { steps: Arc::new(DiesAt(step, AtomicBool::new(false))), ..Setup::default() };
+        let asking = json!({"in_doubt": "ask", "ask_url": "https://receiver.example/ask"});
+        let mut world = telling_in(setup, asking).await;
+        enter(&mut world, "anna").await;
+        let died = AssertUnwindSafe(world.settle()).catch_unwind().await;
+        assert!(died.is_err(), "{step} was not reached");
+        world.runner = Runner::new(Arc::clone(&world.system)).await.unwrap();
+        world.settle().await;
+        let event = the_event(&world);
+        assert_eq!((event.arrived, event.acted), (1, 1), "{step}");
+        assert_eq!(state_of(&world, "anna").await["is"], "confirmed", "{step}");
+        assert_eq!(world.account().await["effects_open"], 0, "{step}");
+        assert_unharmed(&world);
+    }
 }
 
 #[tokio::test]

@@ -12,6 +12,7 @@ use muster::embedded::JumpClock;
 use muster::http::HttpTimes;
 use muster::metrics::{Meter, Unmeasured};
 use muster::ports::Clock;
+use muster::steps::{Steps, Unwatched};
 use muster_local::runner::Runner;
 use muster_local::system::{System, Wiring};
 use muster_twins::clock::TwinClock;
@@ -58,6 +59,8 @@ pub struct Setup {
     pub watch: Option<Arc<Mutex<Vec<HeaderMap>>>>,
     /// Measurements.
     pub meter: Option<Arc<dyn Meter>>,
+    /// Told of each step.
+    pub steps: Arc<dyn Steps>,
 }
 
 impl Default for Setup {
@@ -69,6 +72,7 @@ impl Default for Setup {
             patience: std::time::Duration::from_secs(10),
             watch: None,
             meter: None,
+            steps: Arc::new(Unwatched),
         }
     }
 }
@@ -111,6 +115,7 @@ impl World {
             meter: setup.meter.unwrap_or_else(|| Arc::new(Unmeasured)),
             http: HttpTimes { request: setup.patience, ..HttpTimes::default() },
             dice: Dice::seeded(7),
+            steps: setup.steps,
             ..Wiring::jumping(Arc::clone(&clock))
         };
         let system = Arc::new(System::open(wiring).await.expect("the system opens"));

@@ -35,7 +35,10 @@ async fn play_all(cases: Vec<(Story, End)>) {
 
 #[tokio::test]
 async fn killed_after_each_step_it_ends_equal() {
-    let cases = Step::ALL.into_iter().map(|step| (Story::live(1, Weather::Rough), End::At(step, 1))).collect();
+    // A story's changes lie in the past and earn nothing: `tests/it/effects.rs` has workers die at these.
+    let effects = [Step::EffectsNoted, Step::EffectsSent, Step::EffectsSettled, Step::OutboxesCleared];
+    let steps = Step::ALL.into_iter().filter(|step| !effects.contains(step));
+    let cases = steps.map(|step| (Story::live(1, Weather::Rough), End::At(step, 1))).collect();
     play_all(cases).await;
 }
 
