@@ -240,7 +240,8 @@ impl<'a> Run<'a> {
     }
 
     /// Whose former key could not be given back is sent once more when it can be: nobody else would, and whoever
-    /// came to have the key would be kept out. Live, since an import would leave a flight in the way again.
+    /// came to have the key would be kept out. In nudges of fewer people than are imported, and with a time, so that
+    /// they are joined with no other: an import would leave a flight in the way again.
     async fn leave_again(&self, given: GivenBack) -> PortResult<()> {
         if given.held_up.is_empty() {
             return Ok(());
@@ -248,11 +249,13 @@ impl<'a> Run<'a> {
         let activation = self.subject.activation;
         let doubted: Vec<Doubted> = given.held_up.iter().copied().map(Doubted::Person).collect();
         self.engine.ports.people.raise_doubt(&activation.id, &doubted).await?;
-        let plain = plain_nudge(activation, given.held_up.into_iter().collect(), Lane::Live);
+        let plain = plain_nudge(activation, given.held_up.into_iter().collect(), self.nudge.lane);
+        let bulk = self.subject.destination.spec().bulk;
+        let most = bulk.map_or(LIVE_NUDGE, |bulk| bulk.from.saturating_sub(1).clamp(1, LIVE_NUDGE));
         // A flight that is overdue stands until the next sweep: before it, another look would find the same.
         let after_sweep = self.engine.now().saturating_add(SWEPT_EVERY).unwrap_or(Timestamp::MAX);
         let nudge = Nudge { not_before: Some(given.until.max(after_sweep)), ..plain };
-        self.engine.send_nudge(&activation.destination, nudge, LIVE_NUDGE).await
+        self.engine.send_nudge(&activation.destination, nudge, most).await
     }
 
     async fn finish(&mut self, moved: Vec<PersonKey>) -> PortResult<()> {

@@ -200,6 +200,7 @@ async fn end_people(site: &mut Site) {
 /// A walk's message is lost; the sweep has it go on. And what happens every day.
 async fn lose_a_walk(site: &mut Site) {
     site.call("POST", "/v1/activations/act/resync", Value::Null).await;
+    site.call("POST", "/v1/activations/act/replay", json!({"ended": ["delivered"]})).await;
     site.lose_messages();
     site.pass(A_WHILE);
     site.task(Task::Sweep).await;
