@@ -12,12 +12,13 @@ use schemars::{JsonSchema, Schema};
 use serde::{Deserialize, Serialize};
 
 use crate::http::Session;
+use crate::model::budget::Budget;
 use crate::model::pending::RecordShape;
 use crate::model::{
     AttributeId, AttributeLink, AttributeType, AudienceId, Earned, Earning, EffectId, FieldName, Identifier, LinkState,
     PersonKey, Provider, Reason, RecordId, Value,
 };
-use crate::ports::{Rate, Secret};
+use crate::ports::Secret;
 
 /// A destination. Stateless: what it must remember it leaves in notes and memos.
 #[async_trait]
@@ -132,10 +133,12 @@ pub struct Spec {
     pub shape: RecordShape,
     /// `https://host` prefixes that may be called; nothing else ever is.
     pub origins: &'static [&'static str],
-    /// The safe rate of one account.
-    pub rate: Rate,
+    /// What one account safely allows.
+    pub budget: Budget,
     /// Most items of one call of `deliver` in [`Mode::Live`].
     pub batch: usize,
+    /// Most calls of `deliver` at the same time in one run.
+    pub calls: usize,
     /// The bulk mode, where there is one.
     pub bulk: Option<Bulk>,
     /// Most effects of one call of `perform`; 0 where there are none.

@@ -11,17 +11,19 @@ use jiff::{SignedDuration, Timestamp};
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::header::{HeaderMap, HeaderValue};
 use reqwest::{Method, Request, RequestBuilder, StatusCode};
-use tokio::sync::Mutex;
 
 use crate::destination::{Applied, Failure};
 use crate::metrics::{Meter, Metric};
-use crate::model::{AuthorizationId, Reason, TraceId};
-use crate::ports::{Clock, Grant, Ledger, Rate};
+use crate::model::budget::{Budget, Health};
+use crate::model::{AuthorizationId, Lane, Reason, RunId, TraceId};
+use crate::ports::{Clock, Ledger};
+
+mod tokens;
+
+use tokens::Purse;
 
 /// Nothing longer than this is believed of a `Retry-After`.
 pub const MAX_RETRY_AFTER: SignedDuration = SignedDuration::from_hours(1);
-/// Nobody waits longer than this for a token inside a run.
-const MAX_TOKEN_WAIT: SignedDuration = SignedDuration::from_secs(2);
 /// Largest answer that is read, in bytes.
 pub const MAX_ANSWER_BYTES: usize = 32 * 1024 * 1024;
 
@@ -190,8 +192,9 @@ impl Http {
 
     /// A session of one run for one vendor account.
     pub fn session(&self, account: Account, deadline: Timestamp) -> Session {
-        let tokens = Arc::new(Mutex::new(Tokens::default()));
-        Session { http: self.clone(), account: Arc::new(account), deadline, tokens }
+        let account = Arc::new(account);
+        let purse = Arc::new(Purse::new(Arc::clone(&account), deadline));
+        Session { http: self.clone(), account, deadline, purse }
     }
 }
 
@@ -199,8 +202,12 @@ impl Http {
 pub struct Account {
     /// Whose tokens are used.
     pub authorization: AuthorizationId,
-    /// How fast they come back.
-    pub rate: Rate,
+    /// What it allows.
+    pub budget: Budget,
+    /// Live goes first.
+    pub lane: Lane,
+    /// Which run: those that share an account at the same time are told apart by it.
+    pub run: RunId,
     /// What may be called.
     pub origins: Vec<String>,
     /// Where the tokens are.
@@ -219,15 +226,7 @@ pub struct Session {
     http: Http,
     account: Arc<Account>,
     deadline: Timestamp,
-    tokens: Arc<Mutex<Tokens>>,
-}
-
-/// Tokens in hand.
-#[derive(Debug, Default)]
-struct Tokens {
-    left: u32,
-    /// As many are taken at a time, 0 where nobody said.
-    block: u32,
+    purse: Arc<Purse>,
 }
 
 /// An answer, whatever its status.
@@ -265,7 +264,7 @@ impl Session {
     /// Tells about how many requests are to come: as many tokens are taken at a time, so that few are left over
     /// and have to be given back.
     pub async fn expect(&self, requests: usize) {
-        self.tokens.lock().await.block = u32::try_from(requests).unwrap_or(u32::MAX);
+        self.purse.expect(requests).await;
     }
 
     /// About how many requests this run still has time for at the account's rate.
@@ -273,7 +272,7 @@ impl Session {
         let needed = SignedDuration::try_from(self.http.times.request + self.http.times.margin);
         let left = self.deadline.duration_since(self.now()).saturating_sub(needed.unwrap_or(SignedDuration::MAX));
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "not negative, and whole enough")]
-        let requests = (left.as_secs_f64().max(0.0) * self.account.rate.per_second) as usize;
+        let requests = (left.as_secs_f64().max(0.0) * self.account.budget.rate()) as usize;
         requests
     }
 
@@ -283,9 +282,7 @@ impl Session {
     /// `PutOff` where it has not.
     pub async fn reserve(&self) -> Result<(), Failure> {
         self.check_time()?;
-        self.take_token().await?;
-        self.tokens.lock().await.left += 1;
-        Ok(())
+        self.purse.reserve(|| self.check_time()).await
     }
 
     /// Sends one request, made by `build` from a builder for `origin` + `path`. Takes a token first.
@@ -304,7 +301,7 @@ impl Session {
             return Err(Failure::Misconfigured { reason: Reason::new("the host is not among the destination's own") });
         }
         self.check_time()?;
-        self.take_token().await?;
+        let ticket = self.purse.take(|| self.check_time()).await?;
         let base = self.http.rewrites.get(origin).map_or(origin, String::as_str);
         let request = build(self.http.client.request(method, format!("{base}{path}")));
         let request = match self.account.trace {
@@ -318,6 +315,11 @@ impl Session {
         let carried = self.http.transport.carry(request).await;
         let took = self.now().duration_since(sent_at);
         self.account.meter.note(Metric::VendorMilliseconds, took.as_secs_f64() * 1000.0);
+        let health = match &carried {
+            Ok(carried) if !carried.status.is_server_error() => Health::Well,
+            Ok(_) | Err(_) => Health::Failing,
+        };
+        self.purse.answered(&ticket, health).await;
         self.read(carried.map_err(describe)?).await
     }
 
@@ -329,11 +331,9 @@ impl Session {
         if status == StatusCode::TOO_MANY_REQUESTS {
             let pause = retry_after.unwrap_or(SignedDuration::from_secs(1));
             let until = self.now().saturating_add(pause).unwrap_or(Timestamp::MAX);
-            self.tokens.lock().await.left = 0;
-            // Budget is advice: if it cannot be written the next request is refused and tells again.
-            if let Err(error) = self.account.ledger.block_tokens(&self.account.authorization, until).await {
-                tracing::warn!(%error, "the vendor's wish to slow down could not be noted");
-            }
+            self.purse.block(until).await;
+        } else if let Some((requests, until)) = read_left(&headers, self.now()) {
+            self.purse.left(requests, until).await;
         }
         Ok(Answer { status, retry_after, date, body })
     }
@@ -348,47 +348,9 @@ impl Session {
         Ok(())
     }
 
-    async fn take_token(&self) -> Result<(), Failure> {
-        let mut tokens = self.tokens.lock().await;
-        while tokens.left == 0 {
-            // About half a second's worth at a time: few writes, and little is lost if the run ends.
-            #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a small positive number")]
-            let most = (self.account.rate.per_second / 2.0).clamp(1.0, 100.0) as u32;
-            let want = if tokens.block == 0 { most } else { tokens.block.min(most) };
-            let now = self.now();
-            let grant = self
-                .account
-                .ledger
-                .take_tokens(&self.account.authorization, self.account.rate, want, now)
-                .await
-                .map_err(|error| {
-                    tracing::warn!(%error, "no token could be taken");
-                    Failure::PutOff { until: now.saturating_add(MAX_TOKEN_WAIT).unwrap_or(now) }
-                })?;
-            match grant {
-                Grant::Tokens(granted) => tokens.left += granted,
-                Grant::NotBefore(until) => {
-                    let wait = until.duration_since(now);
-                    if wait > MAX_TOKEN_WAIT {
-                        return Err(Failure::PutOff { until });
-                    }
-                    self.account.clock.sleep(wait).await;
-                    self.check_time()?;
-                }
-            }
-        }
-        tokens.left -= 1;
-        Ok(())
-    }
-
     /// Gives back what was taken and not used.
     pub async fn end(&self) {
-        let left = std::mem::take(&mut self.tokens.lock().await.left);
-        if left > 0
-            && let Err(error) = self.account.ledger.return_tokens(&self.account.authorization, left).await
-        {
-            tracing::warn!(%error, left, "unused tokens could not be given back");
-        }
+        self.purse.end().await;
     }
 }
 
@@ -416,6 +378,25 @@ pub fn read_retry_after(text: &str, now: Timestamp) -> Option<SignedDuration> {
         Err(_) => read_http_date(text)?.duration_since(now),
     };
     Some(wait.clamp(SignedDuration::ZERO, MAX_RETRY_AFTER))
+}
+
+/// How many requests the vendor still takes, and until when that is so: in the headers that most vendors use.
+/// The end is given in seconds, or as a time in seconds or milliseconds since the epoch; a wait that is absurd is
+/// capped.
+pub fn read_left(headers: &HeaderMap, now: Timestamp) -> Option<(u32, Timestamp)> {
+    let number = |names: [&str; 2]| {
+        let text = names.iter().find_map(|name| headers.get(*name)).and_then(|value| value.to_str().ok());
+        text.and_then(|text| text.trim().parse::<f64>().ok()).filter(|number| number.is_finite() && *number >= 0.0)
+    };
+    let left = number(["ratelimit-remaining", "x-ratelimit-remaining"])?;
+    let reset = number(["ratelimit-reset", "x-ratelimit-reset"])?;
+    let wait = match reset {
+        ..1e9 => SignedDuration::try_from_secs_f64(reset).ok()?,
+        1e9..1e12 => Timestamp::from_second(reset as i64).ok()?.duration_since(now),
+        _ => Timestamp::from_millisecond(reset as i64).ok()?.duration_since(now),
+    };
+    let until = now.checked_add(wait.clamp(SignedDuration::ZERO, MAX_RETRY_AFTER)).ok()?;
+    Some((left.min(f64::from(u32::MAX)) as u32, until))
 }
 
 fn read_http_date(text: &str) -> Option<Timestamp> {

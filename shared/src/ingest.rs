@@ -7,7 +7,7 @@ pub mod merging;
 use std::collections::{BTreeMap, BTreeSet};
 
 use futures::future::try_join_all;
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 
 use crate::catalog::CachedCatalog;
 use crate::metrics::Metric;
@@ -243,10 +243,7 @@ fn nudges(activation: &Activation, people: &BTreeSet<PersonKey>, now: Timestamp,
             trace: Some(trace),
         })
     };
-    people
-        .chunks(PEOPLE_PER_NUDGE)
-        .map(|people| Outgoing { body: nudge(people).encode(), delay: SignedDuration::ZERO })
-        .collect()
+    people.chunks(PEOPLE_PER_NUDGE).map(|people| Outgoing::now(&nudge(people))).collect()
 }
 
 #[cfg(test)]

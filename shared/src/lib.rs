@@ -3,7 +3,6 @@
 
 #[cfg(feature = "aws")]
 pub mod aws;
-pub mod bucket;
 pub mod catalog;
 pub mod clock;
 pub mod control;

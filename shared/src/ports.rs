@@ -9,8 +9,9 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::metrics::Meter;
+use crate::model::budget::{Grant, Spend};
 use crate::model::{
-    ActivationId, AuthorizationId, Effect, EffectId, Flight, FlightId, Job, JobId, KeyHash, Person, PersonKey,
+    ActivationId, AuthorizationId, Effect, EffectId, Flight, FlightId, Job, JobId, KeyHash, Message, Person, PersonKey,
     QueueName, RecordId, SourceId, Standing, Version,
 };
 
@@ -267,32 +268,6 @@ pub enum Claim {
     HeldBy(PersonKey),
 }
 
-/// Tokens granted, or when to come back.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Grant {
-    /// So many requests may be sent, at least one.
-    Tokens(u32),
-    /// None now; one will be there then.
-    NotBefore(Timestamp),
-}
-
-/// A token bucket's rule.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Rate {
-    /// Tokens that come back per second.
-    pub per_second: f64,
-    /// Most tokens that the bucket holds.
-    pub burst: f64,
-}
-
-impl Rate {
-    /// The bucket that never lets more than `per_second` requests into any second, from wherever the vendor
-    /// counts it: what flows in plus what is there at once.
-    pub fn within(per_second: f64) -> Self {
-        Self { per_second: per_second * 0.95, burst: (per_second * 0.05).max(1.0) }
-    }
-}
-
 /// Flights, jobs, claims, budgets, and people being erased.
 #[async_trait]
 pub trait Ledger: Send + Sync {
@@ -327,18 +302,11 @@ pub trait Ledger: Send + Sync {
     /// Who holds a key.
     async fn holder(&self, activation: &ActivationId, key: KeyHash) -> PortResult<Option<PersonKey>>;
 
-    /// Takes up to `want` tokens from an authorization's bucket, at once or none.
-    async fn take_tokens(
-        &self,
-        authorization: &AuthorizationId,
-        rate: Rate,
-        want: u32,
-        now: Timestamp,
-    ) -> PortResult<Grant>;
-    /// Gives tokens back that were not used.
-    async fn return_tokens(&self, authorization: &AuthorizationId, tokens: u32) -> PortResult<()>;
-    /// Empties a bucket until a time: the vendor said to wait.
-    async fn block_tokens(&self, authorization: &AuthorizationId, until: Timestamp) -> PortResult<()>;
+    /// Changes what is stored of an account as [`Allowance::spend`] says, at once or not at all, and answers what
+    /// it grants.
+    ///
+    /// [`Allowance::spend`]: crate::model::budget::Allowance::spend
+    async fn spend(&self, account: &AuthorizationId, spend: &Spend, now: Timestamp) -> PortResult<Grant>;
 
     /// A new job.
     async fn put_job(&self, job: &Job) -> PortResult<()>;
@@ -413,6 +381,20 @@ pub struct Outgoing {
     pub body: String,
     /// How long it stays hidden, 15 minutes at most.
     pub delay: SignedDuration,
+    /// Whose it is: one activation's messages keep another's waiting as little as the queue can.
+    pub share: Option<ActivationId>,
+}
+
+impl Outgoing {
+    /// A message that stays hidden so long.
+    pub fn later(message: &Message, delay: SignedDuration) -> Self {
+        Self { body: message.encode(), delay, share: message.activation().cloned() }
+    }
+
+    /// A message for now.
+    pub fn now(message: &Message) -> Self {
+        Self::later(message, SignedDuration::ZERO)
+    }
 }
 
 /// The longest delay that a queue takes.

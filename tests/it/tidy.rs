@@ -18,9 +18,8 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("installation", &["model", "ports"]),
     ("standard_webhooks", &[]),
     ("clock", &["ports"]),
-    ("bucket", &["ports"]),
-    ("embedded", &["model", "ports", "clock", "bucket", "metrics"]),
-    ("aws", &["model", "ports", "clock", "bucket", "http", "metrics"]),
+    ("embedded", &["model", "ports", "clock", "metrics"]),
+    ("aws", &["model", "ports", "clock", "http", "metrics"]),
     ("mapping", &["model"]),
     ("files", &["model", "http"]),
     // What a failed request means is said in the destination's words: these two are one layer.
@@ -55,7 +54,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
 ];
 
 /// A destination is handed its secret and says its rate; it reaches no store, queue or clock.
-const PORTS_FOR_DESTINATIONS: &[&str] = &["Secret", "Rate"];
+const PORTS_FOR_DESTINATIONS: &[&str] = &["Secret"];
 
 #[test]
 fn dependencies_in_the_crate_point_one_way() {

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use aws_lambda_events::event::sqs::{BatchItemFailure, SqsBatchResponse, SqsEvent, SqsMessage};
+use futures::future::join_all;
 use jiff::{SignedDuration, Timestamp};
 use lambda_runtime::Context;
 use muster::aws::Function;
@@ -62,11 +63,17 @@ pub async fn handle(engine: &Engine, event: SqsEvent, remaining: SignedDuration)
             Ok(other) => keep_failure(&mut failed, vec![id], act(engine, other, deadline).await),
         }
     }
-    for nudges in together.into_values() {
+    // At the same time: an activation whose platform hangs keeps no other one waiting.
+    let runs = together.into_values().map(|nudges| async {
         let (ids, nudges): (Vec<String>, Vec<Nudge>) = nudges.into_iter().unzip();
-        if let Some(nudge) = merge(nudges) {
-            keep_failure(&mut failed, ids, engine.deliver(nudge, deadline).await);
-        }
+        let result = match merge(nudges) {
+            Some(nudge) => engine.deliver(nudge, deadline).await,
+            None => Ok(()),
+        };
+        (ids, result)
+    });
+    for (ids, result) in join_all(runs).await {
+        keep_failure(&mut failed, ids, result);
     }
     let mut response = SqsBatchResponse::default();
     response.batch_item_failures = failed

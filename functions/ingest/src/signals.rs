@@ -10,7 +10,6 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use http::HeaderMap;
 use http::header::AUTHORIZATION;
-use jiff::SignedDuration;
 use muster::destination::Signal;
 use muster::model::{Activation, ActivationId, Lane, Message, QueueName};
 use muster::ports::{Outgoing, Secret};
@@ -68,7 +67,7 @@ pub(crate) async fn take(
         }
     };
     let queue = QueueName::Destination(activation.destination, Lane::Live);
-    app.ports.queue.send(&queue, vec![Outgoing { body: message.encode(), delay: SignedDuration::ZERO }]).await?;
+    app.ports.queue.send(&queue, vec![Outgoing::now(&message)]).await?;
     Ok(Json(Answer { taken: true }))
 }
 

@@ -6,7 +6,7 @@
 //! | `flight/<part>` | id | body `b`, spread over partitions by the id: every delivery writes and clears one |
 //! | `erasure/<part>` | person | `at`, spread alike: somebody may erase many at once |
 //! | `claim/<activation>/<key>` | `-` | holder `h`, the last other who asked `c` |
-//! | `bucket/<authorization>` | `-` | body `b`, revision `n` |
+//! | `allowance/<authorization>` | `-` | body `b`, revision `n` |
 //! | `job` | id | body `b`, status and cursor `t`; `ttl` once it ended |
 //! | `counter` | name | count `n` |
 //! | `mark` | name | `at` |
@@ -24,9 +24,9 @@ use jiff::{SignedDuration, Timestamp};
 use super::claims;
 use super::stored;
 use super::table::{Item, PARALLEL, ROUNDS, Table, Update, Updated, number, pause, text};
-use crate::bucket::Bucket;
+use crate::model::budget::{Allowance, Grant, Spend};
 use crate::model::{ActivationId, AuthorizationId, Flight, FlightId, Job, JobId, JobStatus, KeyHash, PersonKey};
-use crate::ports::{Claim, Grant, Ledger, PortError, PortResult, Rate};
+use crate::ports::{Claim, Ledger, PortError, PortResult};
 
 pub(super) const STORE: &str = "ledger";
 
@@ -36,8 +36,8 @@ const PARTS: u32 = 8;
 pub(super) const ALONE: &str = "-";
 /// How long a job that ended is kept.
 const ENDED_JOBS: SignedDuration = SignedDuration::from_hours(90 * 24);
-/// Takers of one bucket overtake each other; one of them wins every round.
-const BUCKET_ROUNDS: u32 = 3 * ROUNDS;
+/// Takers from one allowance overtake each other; one of them wins every round.
+const ALLOWANCE_ROUNDS: u32 = 3 * ROUNDS;
 
 pub(super) struct LedgerTable {
     pub(super) table: Table,
@@ -57,8 +57,8 @@ fn flight_key(id: &FlightId) -> Item {
     key(part("flight", id.as_str()), id.as_str())
 }
 
-fn bucket_key(authorization: &AuthorizationId) -> Item {
-    key(format!("bucket/{authorization}"), ALONE)
+fn allowance_key(authorization: &AuthorizationId) -> Item {
+    key(format!("allowance/{authorization}"), ALONE)
 }
 
 fn erasure_key(person: PersonKey) -> Item {
@@ -101,46 +101,16 @@ impl LedgerTable {
         Ok(found.into_iter().flatten().collect())
     }
 
-    /// Writes a bucket that was read at `revision` (0: there was none), or answers the item that came first.
-    async fn put_bucket(&self, at: Item, bucket: &Bucket, revision: u64) -> PortResult<Updated> {
+    /// Writes an allowance that was read at `revision` (0: there was none), or answers the item that came first.
+    async fn put_allowance(&self, at: Item, allowance: &Allowance, revision: u64) -> PortResult<Updated> {
         let update = Update::new(at, "SET b = :b, n = :n")
-            .value(":b", stored::encode(STORE, bucket)?.value)
+            .value(":b", stored::encode(STORE, allowance)?.value)
             .value(":n", number(revision + 1));
         let update = match revision {
             0 => update.when("attribute_not_exists(pk)"),
             read => update.when("n = :read").value(":read", number(read)),
         };
         self.table.update_once(update).await
-    }
-
-    /// Changes a bucket as `change` says, again where somebody else came first. `change` answers `None` in
-    /// the place of the bucket where there is nothing to write.
-    async fn change_bucket<T>(
-        &self,
-        authorization: &AuthorizationId,
-        change: impl Fn(Option<Bucket>) -> (Option<Bucket>, T) + Send,
-    ) -> PortResult<T>
-    where
-        T: Send,
-    {
-        let mut item = self.table.get(bucket_key(authorization)).await?;
-        for round in 0..BUCKET_ROUNDS {
-            let (stored, revision) = match &item {
-                Some(item) => {
-                    let body = self.table.of(item, "b")?;
-                    (Some(stored::decode(STORE, "a budget", body)?), self.table.number_of(item, "n")?)
-                }
-                None => (None, 0),
-            };
-            let (changed, answer) = change(stored);
-            let Some(bucket) = changed else { return Ok(answer) };
-            match self.put_bucket(bucket_key(authorization), &bucket, revision).await? {
-                Updated::Done => return Ok(answer),
-                Updated::Refused(now) => item = now,
-            }
-            pause(self.table.clock.as_ref(), round).await;
-        }
-        Err(self.table.broken("a budget was overtaken too often"))
     }
 }
 
@@ -202,39 +172,28 @@ impl Ledger for LedgerTable {
         claims::holder(&self.table, activation, key).await
     }
 
-    async fn take_tokens(
-        &self,
-        authorization: &AuthorizationId,
-        rate: Rate,
-        want: u32,
-        now: Timestamp,
-    ) -> PortResult<Grant> {
-        let take = |stored: Option<Bucket>| {
-            let mut bucket = stored.unwrap_or_else(Bucket::full);
-            let grant = bucket.take(rate, want, now);
-            (Some(bucket).filter(|bucket| stored != Some(*bucket)), grant)
-        };
-        self.change_bucket(authorization, take).await
-    }
-
-    async fn return_tokens(&self, authorization: &AuthorizationId, tokens: u32) -> PortResult<()> {
-        let give_back = |stored: Option<Bucket>| {
-            let returned = stored.map(|mut bucket| {
-                bucket.give_back(tokens);
-                bucket
-            });
-            (returned, ())
-        };
-        self.change_bucket(authorization, give_back).await
-    }
-
-    async fn block_tokens(&self, authorization: &AuthorizationId, until: Timestamp) -> PortResult<()> {
-        let block = |stored: Option<Bucket>| {
-            let mut bucket = stored.unwrap_or_else(Bucket::full);
-            bucket.block(until);
-            (Some(bucket), ())
-        };
-        self.change_bucket(authorization, block).await
+    async fn spend(&self, account: &AuthorizationId, spend: &Spend, now: Timestamp) -> PortResult<Grant> {
+        let mut item = self.table.get(allowance_key(account)).await?;
+        for round in 0..ALLOWANCE_ROUNDS {
+            let (stored, revision) = match &item {
+                Some(item) => {
+                    let body = self.table.of(item, "b")?;
+                    (Some(stored::decode(STORE, "a budget", body)?), self.table.number_of(item, "n")?)
+                }
+                None => (None, 0),
+            };
+            let mut allowance: Allowance = stored.clone().unwrap_or_default();
+            let grant = allowance.spend(spend, now);
+            if stored.as_ref() == Some(&allowance) {
+                return Ok(grant);
+            }
+            match self.put_allowance(allowance_key(account), &allowance, revision).await? {
+                Updated::Done => return Ok(grant),
+                Updated::Refused(now) => item = now,
+            }
+            pause(self.table.clock.as_ref(), round).await;
+        }
+        Err(self.table.broken("a budget was overtaken too often"))
     }
 
     async fn put_job(&self, job: &Job) -> PortResult<()> {

@@ -60,12 +60,14 @@ fn batches(messages: Vec<Outgoing>) -> PortResult<Vec<Vec<Outgoing>>> {
 
 /// The entries of one call, by their ids in it.
 fn entries(batch: Vec<Outgoing>) -> PortResult<BTreeMap<String, Entry>> {
-    let entries = batch.into_iter().enumerate().map(|(number, Outgoing { body, delay })| {
+    let entries = batch.into_iter().enumerate().map(|(number, Outgoing { body, delay, share })| {
         let id = number.to_string();
         // Never earlier than asked for: a second begun counts.
         let seconds = delay.as_secs() + i64::from(delay.subsec_nanos() > 0);
         let seconds = i32::try_from(seconds.max(0)).unwrap_or(i32::MAX);
-        let entry = Entry::builder().id(&id).message_body(body).delay_seconds(seconds).build();
+        let entry = Entry::builder().id(&id).message_body(body).delay_seconds(seconds);
+        // A fair queue: the activation is the tenant.
+        let entry = entry.set_message_group_id(share.map(String::from)).build();
         Ok((id, entry.map_err(|error| broken(error.to_string()))?))
     });
     entries.collect()
@@ -110,7 +112,7 @@ mod tests {
     use super::*;
 
     fn sizes(bytes: &[usize]) -> Vec<Vec<usize>> {
-        let message = |bytes: &usize| Outgoing { body: "x".repeat(*bytes), delay: SignedDuration::ZERO };
+        let message = |bytes: &usize| Outgoing { body: "x".repeat(*bytes), delay: SignedDuration::ZERO, share: None };
         let batches = batches(bytes.iter().map(message).collect()).unwrap();
         batches.iter().map(|batch| batch.iter().map(|message| message.body.len()).collect()).collect()
     }
@@ -125,7 +127,7 @@ mod tests {
 
     #[test]
     fn a_delay_is_never_cut_short() {
-        let batch = vec![Outgoing { body: "x".to_owned(), delay: SignedDuration::from_millis(1_001) }];
+        let batch = vec![Outgoing { body: "x".to_owned(), delay: SignedDuration::from_millis(1_001), share: None }];
         let entries = entries(batch).unwrap();
         assert_eq!(entries["0"].delay_seconds, Some(2));
     }

@@ -5,6 +5,7 @@ use serde::Deserialize;
 
 use super::changes::Consequence;
 use super::{Control, ControlError, ControlResult, MAX_NAME, Page, Part, check_description, check_text, page, present};
+use crate::model::catalog::AccountLimits;
 use crate::model::{Activation, ActivationStatus, Authorization, AuthorizationId, JobKind, Provider};
 use crate::ports::{Kind, Secret};
 
@@ -24,6 +25,18 @@ pub struct NewAuthorization {
     /// Requests a second that the account allows, 1 to 10,000; the destination's safe default where absent.
     #[serde(default)]
     pub requests_per_second: Option<f64>,
+    /// Requests a minute, from 60 on; the destination's own limit where absent.
+    #[serde(default)]
+    pub requests_per_minute: Option<f64>,
+    /// Requests an hour, from 100 on; the destination's own limit where absent.
+    #[serde(default)]
+    pub requests_per_hour: Option<f64>,
+    /// Requests a day, from 100 on; the destination's own limit where absent.
+    #[serde(default)]
+    pub requests_per_day: Option<f64>,
+    /// Requests under way at the same time, 1 to 1,000; the destination's own limit where absent.
+    #[serde(default)]
+    pub requests_at_once: Option<u32>,
     /// The credentials, as the destination's schema says. Never returned.
     #[schemars(with = "serde_json::Value", extend("writeOnly" = true))]
     pub secret: Secret,
@@ -43,10 +56,50 @@ pub struct AuthorizationChange {
     #[serde(default, deserialize_with = "present")]
     #[schemars(with = "Option<f64>")]
     pub requests_per_second: Option<Option<f64>>,
+    /// Requests a minute, from 60 on; null for the destination's own limit.
+    #[serde(default, deserialize_with = "present")]
+    #[schemars(with = "Option<f64>")]
+    pub requests_per_minute: Option<Option<f64>>,
+    /// Requests an hour, from 100 on; null for the destination's own limit.
+    #[serde(default, deserialize_with = "present")]
+    #[schemars(with = "Option<f64>")]
+    pub requests_per_hour: Option<Option<f64>>,
+    /// Requests a day, from 100 on; null for the destination's own limit.
+    #[serde(default, deserialize_with = "present")]
+    #[schemars(with = "Option<f64>")]
+    pub requests_per_day: Option<Option<f64>>,
+    /// Requests under way at the same time, 1 to 1,000; null for the destination's own limit.
+    #[serde(default, deserialize_with = "present")]
+    #[schemars(with = "Option<u32>")]
+    pub requests_at_once: Option<Option<u32>>,
     /// New credentials; failing activations start again with them. Never returned.
     #[serde(default)]
     #[schemars(with = "Option<serde_json::Value>", extend("writeOnly" = true))]
     pub secret: Option<Secret>,
+}
+
+impl NewAuthorization {
+    fn limits(&self) -> AccountLimits {
+        AccountLimits {
+            requests_per_second: self.requests_per_second,
+            requests_per_minute: self.requests_per_minute,
+            requests_per_hour: self.requests_per_hour,
+            requests_per_day: self.requests_per_day,
+            requests_at_once: self.requests_at_once,
+        }
+    }
+}
+
+impl AuthorizationChange {
+    fn limits(&self, before: AccountLimits) -> AccountLimits {
+        AccountLimits {
+            requests_per_second: self.requests_per_second.unwrap_or(before.requests_per_second),
+            requests_per_minute: self.requests_per_minute.unwrap_or(before.requests_per_minute),
+            requests_per_hour: self.requests_per_hour.unwrap_or(before.requests_per_hour),
+            requests_per_day: self.requests_per_day.unwrap_or(before.requests_per_day),
+            requests_at_once: self.requests_at_once.unwrap_or(before.requests_at_once),
+        }
+    }
 }
 
 /// The name of an authorization's secret in the vault.
@@ -56,10 +109,25 @@ pub fn vault_name(authorization: &AuthorizationId) -> String {
 
 /// Below one a second, what a person needs (a look-up and a write) would not fit between two waits that a
 /// run may make for a token, and every run would begin again.
-fn check_rate(rate: Option<f64>) -> ControlResult<()> {
-    match rate {
-        Some(rate) if !(rate.is_finite() && (1.0..=10_000.0).contains(&rate)) => {
-            Err(ControlError::invalid("requests_per_second", "must be between 1 and 10000"))
+fn check_limits(limits: &AccountLimits) -> ControlResult<()> {
+    let AccountLimits {
+        requests_per_second,
+        requests_per_minute,
+        requests_per_hour,
+        requests_per_day,
+        requests_at_once,
+    } = *limits;
+    check_limit("requests_per_second", requests_per_second, 1.0, 1e4)?;
+    check_limit("requests_per_minute", requests_per_minute, 60.0, 6e5)?;
+    check_limit("requests_per_hour", requests_per_hour, 100.0, 3.6e7)?;
+    check_limit("requests_per_day", requests_per_day, 100.0, 8.64e8)?;
+    check_limit("requests_at_once", requests_at_once.map(f64::from), 1.0, 1e3)
+}
+
+fn check_limit(name: &'static str, limit: Option<f64>, least: f64, most: f64) -> ControlResult<()> {
+    match limit {
+        Some(limit) if !(limit.is_finite() && (least..=most).contains(&limit)) => {
+            Err(ControlError::invalid(name, format!("must be between {least} and {most}")))
         }
         Some(_) | None => Ok(()),
     }
@@ -84,21 +152,15 @@ impl Control {
     /// `Conflict` where the id is taken, `Invalid` where the provider is unknown or refuses the form of
     /// the secret.
     pub async fn create_authorization(&self, new: NewAuthorization) -> ControlResult<Authorization> {
-        let NewAuthorization { id, provider, label, description, requests_per_second, secret } = new;
+        let limits = new.limits();
+        let NewAuthorization { id, provider, label, description, secret, .. } = new;
         check_text("label", &label, MAX_NAME)?;
         check_description(&description)?;
-        check_rate(requests_per_second)?;
+        check_limits(&limits)?;
         self.check_secret(&provider, &secret)?;
         let now = self.now();
-        let authorization = Authorization {
-            id,
-            provider,
-            label,
-            description,
-            requests_per_second,
-            created_at: now,
-            secret_changed_at: now,
-        };
+        let authorization =
+            Authorization { id, provider, label, description, limits, created_at: now, secret_changed_at: now };
         let kept = (&*vault_name(&authorization.id), &secret);
         let is_repeat = |stored: &Authorization| {
             let Authorization { created_at, secret_changed_at, .. } = *stored;
@@ -136,13 +198,13 @@ impl Control {
         id: &AuthorizationId,
         change: AuthorizationChange,
     ) -> ControlResult<Authorization> {
-        let AuthorizationChange { label, description, requests_per_second, secret } = change;
-        if let Some(label) = &label {
+        if let Some(label) = &change.label {
             check_text("label", label, MAX_NAME)?;
         }
-        check_description(description.as_deref().unwrap_or_default())?;
-        check_rate(requests_per_second.flatten())?;
+        check_description(change.description.as_deref().unwrap_or_default())?;
         let before = self.authorization(id).await?;
+        check_limits(&change.limits(before.limits))?;
+        let AuthorizationChange { label, description, secret, .. } = change.clone();
         if let Some(secret) = &secret {
             self.check_secret(&before.provider, secret)?;
             self.ports.vault.put(&vault_name(id), secret).await?;
@@ -151,7 +213,7 @@ impl Control {
         let edit = |one: &mut Authorization| {
             one.label = label.clone().unwrap_or_else(|| one.label.clone());
             one.description = description.clone().unwrap_or_else(|| one.description.clone());
-            one.requests_per_second = requests_per_second.unwrap_or(one.requests_per_second);
+            one.limits = change.limits(one.limits);
             one.secret_changed_at = secret_changed_at.unwrap_or(one.secret_changed_at);
         };
         let authorization = self.edit("authorization", id.as_str(), edit).await?;

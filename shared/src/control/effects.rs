@@ -1,6 +1,6 @@
 //! Effects as owners see them: what became of each, and a word on those that nobody knows about.
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -96,8 +96,7 @@ impl Control {
             trace: None,
         });
         let queue = QueueName::Destination(activation.destination, Lane::Live);
-        let message = Outgoing { body: nudge.encode(), delay: SignedDuration::ZERO };
-        self.ports.queue.send(&queue, vec![message]).await?;
+        self.ports.queue.send(&queue, vec![Outgoing::now(&nudge)]).await?;
         Ok(settled.into())
     }
 }

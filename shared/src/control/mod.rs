@@ -162,7 +162,7 @@ fn check_description(text: &str) -> ControlResult<()> {
 const MAX_NAME: usize = 200;
 
 async fn send_later(ports: &Ports, message: &Message, delay: SignedDuration) -> PortResult<()> {
-    ports.queue.send(&QueueName::Jobs, vec![Outgoing { body: message.encode(), delay }]).await
+    ports.queue.send(&QueueName::Jobs, vec![Outgoing::later(message, delay)]).await
 }
 
 impl Control {

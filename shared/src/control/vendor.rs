@@ -6,16 +6,11 @@ use super::{Control, ControlError, ControlResult, authorizations};
 use crate::catalog;
 use crate::destination::{Checked, Context, Destination, Discovered};
 use crate::http::{Account, Session};
-use crate::model::{ActivationId, Authorization, AuthorizationId, Provider};
-use crate::ports::{Rate, Secret};
+use crate::model::{ActivationId, AuthorizationId, Lane, Provider, RunId};
+use crate::ports::Secret;
 
 /// The longest that a question may take.
 const QUESTION_TIME: SignedDuration = SignedDuration::from_secs(60);
-
-/// What the account allows, or else the destination's safe rate.
-pub(super) fn rate(authorization: &Authorization, safe: Rate) -> Rate {
-    Rate::within(authorization.requests_per_second.unwrap_or(safe.per_second))
-}
 
 impl Control {
     /// Tries an activation's credentials, settings and permissions.
@@ -74,7 +69,9 @@ impl Control {
             ControlError::conflict("the authorization has no secret: change it and give one".to_owned())
         })?;
         let account = Account {
-            rate: rate(&authorization, destination.spec().rate),
+            budget: authorization.limits.over(&destination.spec().budget),
+            lane: Lane::Live,
+            run: RunId(rand::random()),
             authorization: authorization.id,
             origins,
             ledger: self.ports.ledger.clone(),

@@ -267,7 +267,7 @@ fn attempts(row: &Effect) -> u32 {
     row.trying.map_or(1, |trying| trying.attempts.saturating_add(1))
 }
 
-fn put_off_until(failure: &Failure, now: Timestamp) -> Timestamp {
+pub(super) fn put_off_until(failure: &Failure, now: Timestamp) -> Timestamp {
     let least = now.saturating_add(SignedDuration::from_secs(1)).unwrap_or(now);
     match failure {
         Failure::PutOff { until } => (*until).max(least),

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 
 use super::plan::{Arrival, plan};
-use super::{Engine, Subject, plain_nudge};
+use super::{Engine, Errand, Subject, plain_nudge};
 use crate::destination::{Action, Failure, Item, ItemId, Landed};
 use crate::model::pending::{Due, due, records};
 use crate::model::{Activation, Flight, FlightId, FlightKind, PersonKey, Version};
@@ -30,7 +30,7 @@ impl Engine {
             return Ok(());
         }
         let links = snapshot.links.get(&activation.id).cloned().unwrap_or_default();
-        let subject = self.subject(&snapshot, activation, links, deadline, None).await?;
+        let subject = self.subject(&snapshot, activation, links, Errand::bulk(deadline)).await?;
         let result = self.judge(&subject, sent).await;
         subject.session.end().await;
         match result? {

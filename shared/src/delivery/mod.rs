@@ -36,8 +36,8 @@ pub use walk::{is_wanted, start_job, start_replay};
 use crate::catalog::{CachedCatalog, Snapshot};
 use crate::destination::{Context, Destination, Links};
 use crate::http::{Account, Http, Session};
-use crate::model::{Activation, InstallationKey, Lane, Message, Nudge, PersonKey, Provider, QueueName, TraceId};
-use crate::ports::{MAX_DELAY, Outgoing, PortError, PortResult, Ports, Rate, Secret};
+use crate::model::{Activation, InstallationKey, Lane, Message, Nudge, PersonKey, Provider, QueueName, RunId, TraceId};
+use crate::ports::{MAX_DELAY, Outgoing, PortError, PortResult, Ports, Secret};
 use crate::steps::Steps;
 
 /// Most people of one live message.
@@ -93,10 +93,33 @@ impl Dice {
         Self(Mutex::new(StdRng::from_rng(&mut rand::rng())))
     }
 
+    fn number(&self) -> u32 {
+        use rand::RngExt;
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).random()
+    }
+
     fn roll(&self, below: SignedDuration) -> SignedDuration {
         use rand::RngExt;
         let mut rng = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         below.mul_f64(rng.random::<f64>())
+    }
+}
+
+/// What a run is about.
+#[derive(Debug, Clone, Copy)]
+struct Errand {
+    lane: Lane,
+    deadline: Timestamp,
+    trace: Option<TraceId>,
+}
+
+impl Errand {
+    fn live(deadline: Timestamp) -> Self {
+        Self { lane: Lane::Live, deadline, trace: None }
+    }
+
+    fn bulk(deadline: Timestamp) -> Self {
+        Self { lane: Lane::Bulk, deadline, trace: None }
     }
 }
 
@@ -174,32 +197,30 @@ impl Engine {
         snapshot: &Snapshot,
         activation: &'a Activation,
         links: Links,
-        deadline: Timestamp,
-        trace: Option<TraceId>,
+        errand: Errand,
     ) -> PortResult<Subject<'a>> {
         let destination = self.destination(&activation.destination)?;
         let spec = destination.spec();
         let credentials = self.ports.vault.get(&format!("authorization/{}", activation.authorization)).await?;
-        let rate = snapshot
-            .authorizations
-            .get(&activation.authorization)
-            .and_then(|authorization| authorization.requests_per_second)
-            .unwrap_or(spec.rate.per_second);
+        let authorization = snapshot.authorizations.get(&activation.authorization);
+        let limits = authorization.map(|authorization| authorization.limits).unwrap_or_default();
         let account = Account {
             authorization: activation.authorization.clone(),
-            rate: Rate::within(rate),
+            budget: limits.over(&spec.budget),
+            lane: errand.lane,
+            run: RunId(self.dice.number()),
             origins: destination.origins(&activation.settings),
             ledger: Arc::clone(&self.ports.ledger),
             clock: Arc::clone(&self.ports.clock),
             meter: Arc::clone(&self.ports.meter),
-            trace,
+            trace: errand.trace,
         };
         Ok(Subject {
             activation,
             links,
             destination,
             credentials: credentials.unwrap_or(Secret(serde_json::Value::Null)),
-            session: self.http.session(account, deadline),
+            session: self.http.session(account, errand.deadline),
         })
     }
 
@@ -211,10 +232,7 @@ impl Engine {
         let messages = nudge
             .people
             .chunks(most)
-            .map(|people| {
-                let body = Message::Nudge(Nudge { people: people.to_vec(), ..nudge.clone() }).encode();
-                Outgoing { body, delay }
-            })
+            .map(|people| Outgoing::later(&Message::Nudge(Nudge { people: people.to_vec(), ..nudge.clone() }), delay))
             .collect::<Vec<_>>();
         if messages.is_empty() {
             return Ok(());
@@ -224,7 +242,7 @@ impl Engine {
 
     async fn send_message(&self, queue: &QueueName, message: &Message, delay: SignedDuration) -> PortResult<()> {
         let delay = delay.clamp(SignedDuration::ZERO, MAX_DELAY);
-        self.ports.queue.send(queue, vec![Outgoing { body: message.encode(), delay }]).await
+        self.ports.queue.send(queue, vec![Outgoing::later(message, delay)]).await
     }
 }
 

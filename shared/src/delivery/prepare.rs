@@ -2,7 +2,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Engine, Subject, retry, start_job};
+use super::{Engine, Errand, Subject, retry, start_job};
 use crate::catalog::{Edit, edit_activation, get, links};
 use crate::destination::{Failure, Preparation, Resend};
 use crate::model::activation::Prepared;
@@ -30,7 +30,7 @@ impl Engine {
         self.catalog.forget().await;
         let snapshot = self.catalog.snapshot().await?;
         let links = links(self.ports.catalog.as_ref(), &activation).await?;
-        let subject = self.subject(&snapshot, &activation, links, deadline, None).await?;
+        let subject = self.subject(&snapshot, &activation, links, Errand::live(deadline)).await?;
         let result = self.try_prepare(&subject).await;
         subject.session.end().await;
         self.steps.reached(Step::Prepared);

@@ -4,7 +4,8 @@ use jiff::{SignedDuration, Timestamp};
 use tracing::Instrument;
 
 use super::decide::{self, Course, GivenBack, Outcomes, ROUNDS, Work};
-use super::{Engine, LIVE_NUDGE, Subject, effects, plain_nudge, retry, send};
+use super::effects::{self, put_off_until};
+use super::{Engine, Errand, LIVE_NUDGE, Subject, plain_nudge, retry, send};
 use crate::destination::{Mode, Verdicts};
 use crate::metrics::Metric;
 use crate::model::{Flight, FlightId, FlightKind, Lane, Nudge, Outcome, PersonKey};
@@ -32,11 +33,20 @@ impl Engine {
             return self.send_nudge(&activation.destination, nudge, usize::MAX).await;
         }
         let links = snapshot.links.get(&activation.id).cloned().unwrap_or_default();
-        let subject = self.subject(&snapshot, activation, links, deadline, nudge.trace).await?;
+        let errand = Errand { lane: nudge.lane, deadline, trace: nudge.trace };
+        let subject = self.subject(&snapshot, activation, links, errand).await?;
         let trace = nudge.trace.map(|trace| trace.to_string());
         let span = tracing::info_span!("deliver", activation = %activation.id, trace_id = trace);
-        let mut run = Run::new(self, &subject, nudge);
-        let result = run.go().instrument(span).await;
+        subject.session.expect(nudge.people.len()).await;
+        let result = match subject.session.reserve().await {
+            Ok(()) => Run::new(self, &subject, nudge).go().instrument(span).await,
+            // Neither flight nor rows for what could not be sent.
+            Err(failure) => {
+                let until = put_off_until(&failure, self.now());
+                let nudge = Nudge { not_before: Some(until), ..nudge };
+                self.send_nudge(&activation.destination, nudge, usize::MAX).await
+            }
+        };
         subject.session.end().await;
         result
     }

@@ -1,7 +1,9 @@
-//! Sending a set of items: in the vendor's batch size, a refused batch halved until the bad item stands
-//! alone, and every item with a verdict of its own at the end.
+//! Sending a set of items: in the vendor's batch size, as many calls at a time as it takes, a refused batch halved
+//! until the bad item stands alone, and every item with a verdict of its own at the end.
 
 use std::collections::VecDeque;
+
+use futures::stream::{FuturesUnordered, StreamExt};
 
 use super::Subject;
 use super::decide::halts;
@@ -19,14 +21,19 @@ pub(super) async fn send(subject: &Subject<'_>, context: &Context<'_>, mode: Mod
     let mut queue: VecDeque<Vec<Item>> = items.chunks(most.max(1)).map(<[Item]>::to_vec).collect();
     let mut verdicts = Verdicts::new();
     let mut halt: Option<Failure> = None;
-    while let Some(batch) = queue.pop_front() {
-        if let Some(failure) = &halt {
-            fail_all(&mut verdicts, &batch, failure);
-            continue;
+    let mut calls = FuturesUnordered::new();
+    loop {
+        while halt.is_none()
+            && calls.len() < spec.calls.max(1)
+            && let Some(batch) = queue.pop_front()
+        {
+            // Boxed: the futures of destinations are large.
+            calls.push(Box::pin(async move { (subject.destination.deliver(context, mode, &batch).await, batch) }));
         }
-        match subject.destination.deliver(context, mode, &batch).await {
+        let Some((answer, batch)) = calls.next().await else { break };
+        match answer {
             Ok(answered) => {
-                halt = answered.values().find_map(halts);
+                halt = halt.or_else(|| answered.values().find_map(halts));
                 merge(&mut verdicts, &batch, answered);
             }
             Err(Failure::Rejected { .. }) if batch.len() > 1 => {
@@ -36,9 +43,12 @@ pub(super) async fn send(subject: &Subject<'_>, context: &Context<'_>, mode: Mod
             }
             Err(failure) => {
                 fail_all(&mut verdicts, &batch, &failure);
-                halt = halts(&Verdict::Failed(failure));
+                halt = halt.or_else(|| halts(&Verdict::Failed(failure)));
             }
         }
+    }
+    if let Some(failure) = halt {
+        queue.iter().for_each(|batch| fail_all(&mut verdicts, batch, &failure));
     }
     verdicts
 }

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use super::{Engine, LIVE_NUDGE, plain_nudge};
+use super::{Engine, Errand, LIVE_NUDGE, plain_nudge};
 use crate::destination::Failure;
 use crate::model::{ActivationId, KeyHash, Lane, Nudge};
 use crate::ports::PortResult;
@@ -29,7 +29,7 @@ impl Engine {
             return Ok(());
         };
         let links = snapshot.links.get(id).cloned().unwrap_or_default();
-        let subject = self.subject(&snapshot, activation, links, deadline, None).await?;
+        let subject = self.subject(&snapshot, activation, links, Errand::live(deadline)).await?;
         let context = subject.context(subject.notes(), self.now());
         let resolved = subject.destination.resolve_signal(&context, vendor_id).await;
         subject.session.end().await;

@@ -16,9 +16,10 @@ use crate::destination::{
 use crate::embedded::{Embedded, JumpClock};
 use crate::http::{Account, Http, HttpTimes, Session};
 use crate::metrics::Unmeasured;
+use crate::model::budget::Budget;
 use crate::model::pending::RecordShape;
-use crate::model::{Activation, Identifier, PersonKey, Reason, RecordId};
-use crate::ports::{Rate, Secret};
+use crate::model::{Activation, Identifier, Lane, PersonKey, Reason, RecordId, RunId};
+use crate::ports::Secret;
 
 /// Refuses a batch as a whole while a bad item is in it, as vendors do that check before they take anything.
 struct Strict {
@@ -38,8 +39,9 @@ impl Strict {
             api_version: "1",
             shape: RecordShape::PerPerson,
             origins: &[],
-            rate: Rate { per_second: 10.0, burst: 1.0 },
+            budget: Budget::per_second(10.0),
             batch: 16,
+            calls: 1,
             bulk: None,
             effects: 1,
             settings: schemars::schema_for!(String),
@@ -96,7 +98,9 @@ async fn sent(destination: &Strict, count: u8) -> BTreeMap<u8, Verdict> {
     let embedded = Embedded::in_memory(clock.clone()).unwrap();
     let account = Account {
         authorization: "account".parse().unwrap(),
-        rate: destination.spec.rate,
+        budget: destination.spec.budget.clone(),
+        lane: Lane::Live,
+        run: RunId(1),
         origins: Vec::new(),
         ledger: embedded.ports().ledger,
         clock,

@@ -66,9 +66,9 @@ async fn start(
         replay,
     };
     ports.ledger.put_job(&job).await?;
-    let body = Message::Job { job: job.id.clone() }.encode();
+    let message = Message::Job { job: job.id.clone() };
     let delay = delay.clamp(SignedDuration::ZERO, MAX_DELAY);
-    ports.queue.send(&QueueName::Jobs, vec![Outgoing { body, delay }]).await?;
+    ports.queue.send(&QueueName::Jobs, vec![Outgoing::later(&message, delay)]).await?;
     Ok(job)
 }
 

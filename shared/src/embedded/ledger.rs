@@ -9,9 +9,9 @@ use rusqlite::{OptionalExtension, Transaction, params};
 use serde::de::DeserializeOwned;
 
 use super::database::{Database, Failure, decode, encode, signed, time, unsigned};
-use crate::bucket::Bucket;
+use crate::model::budget::{Allowance, Grant, Spend};
 use crate::model::{ActivationId, AuthorizationId, Flight, FlightId, Job, JobId, KeyHash, PersonKey};
-use crate::ports::{Claim, Grant, Ledger, PortResult, Rate};
+use crate::ports::{Claim, Ledger, PortResult};
 
 const STORE: &str = "ledger";
 
@@ -74,12 +74,12 @@ fn claim(
     }
 }
 
-const SELECT_BUCKET: &str = "SELECT body FROM buckets WHERE authorization = ?1";
+const SELECT_ALLOWANCE: &str = "SELECT body FROM allowances WHERE authorization = ?1";
 
-fn put_bucket(transaction: &Transaction<'_>, authorization: &str, bucket: &Bucket) -> Result<(), Failure> {
+fn put_allowance(transaction: &Transaction<'_>, account: &str, allowance: &Allowance) -> Result<(), Failure> {
     transaction
-        .prepare_cached("INSERT OR REPLACE INTO buckets (authorization, body) VALUES (?1, ?2)")?
-        .execute(params![authorization, encode(bucket)?])?;
+        .prepare_cached("INSERT OR REPLACE INTO allowances (authorization, body) VALUES (?1, ?2)")?
+        .execute(params![account, encode(allowance)?])?;
     Ok(())
 }
 
@@ -196,50 +196,17 @@ impl Ledger for LedgerTables {
         self.database.run(STORE, read).await
     }
 
-    async fn take_tokens(
-        &self,
-        authorization: &AuthorizationId,
-        rate: Rate,
-        want: u32,
-        now: Timestamp,
-    ) -> PortResult<Grant> {
-        let authorization = authorization.to_string();
+    async fn spend(&self, account: &AuthorizationId, spend: &Spend, now: Timestamp) -> PortResult<Grant> {
+        let (account, spend) = (account.to_string(), spend.clone());
         let write = move |database: &Database| {
             database.write(|transaction| {
-                let stored = body_of(transaction, SELECT_BUCKET, &authorization)?;
-                let mut bucket: Bucket = stored.unwrap_or_else(Bucket::full);
-                let grant = bucket.take(rate, want, now);
-                if stored != Some(bucket) {
-                    put_bucket(transaction, &authorization, &bucket)?;
+                let stored: Option<Allowance> = body_of(transaction, SELECT_ALLOWANCE, &account)?;
+                let mut allowance = stored.clone().unwrap_or_default();
+                let grant = allowance.spend(&spend, now);
+                if stored.as_ref() != Some(&allowance) {
+                    put_allowance(transaction, &account, &allowance)?;
                 }
                 Ok(grant)
-            })
-        };
-        self.database.run(STORE, write).await
-    }
-
-    async fn return_tokens(&self, authorization: &AuthorizationId, tokens: u32) -> PortResult<()> {
-        let authorization = authorization.to_string();
-        let write = move |database: &Database| {
-            database.write(|transaction| {
-                let Some(mut bucket) = body_of::<Bucket>(transaction, SELECT_BUCKET, &authorization)? else {
-                    return Ok(());
-                };
-                bucket.give_back(tokens);
-                put_bucket(transaction, &authorization, &bucket)
-            })
-        };
-        self.database.run(STORE, write).await
-    }
-
-    async fn block_tokens(&self, authorization: &AuthorizationId, until: Timestamp) -> PortResult<()> {
-        let authorization = authorization.to_string();
-        let write = move |database: &Database| {
-            database.write(|transaction| {
-                let stored = body_of(transaction, SELECT_BUCKET, &authorization)?;
-                let mut bucket: Bucket = stored.unwrap_or_else(Bucket::full);
-                bucket.block(until);
-                put_bucket(transaction, &authorization, &bucket)
             })
         };
         self.database.run(STORE, write).await

@@ -10,7 +10,8 @@ use rusqlite::{Transaction, params};
 use tokio::sync::Notify;
 
 use super::database::{Database, Failure, from_micros, micros, signed, time, unsigned};
-use crate::model::QueueName;
+use crate::model::message::by_turns;
+use crate::model::{ActivationId, QueueName};
 use crate::ports::{Clock, MAX_DELAY, Outgoing, PortError, PortResult, Queue};
 
 const STORE: &str = "queue";
@@ -88,8 +89,8 @@ impl LocalQueue {
         self.due.notify_one();
     }
 
-    /// Takes up to `max` visible messages in hand, the longest visible first, and hides them for
-    /// `visibility`. Those received too often already are put aside as dead letters.
+    /// Takes up to `max` visible messages in hand, by turns of the activations whose they are, the longest visible
+    /// first, and hides them for `visibility`. Those received too often already are put aside as dead letters.
     ///
     /// # Errors
     /// Where the database fails.
@@ -300,6 +301,20 @@ fn bury(transaction: &Transaction<'_>, queue: &str, now: Timestamp) -> Result<()
     Ok(())
 }
 
+/// Whose messages a queue has: by leaps over the index, not by reading every message.
+fn shares(transaction: &Transaction<'_>, queue: &str) -> Result<Vec<String>, Failure> {
+    let mut statement = transaction.prepare_cached(
+        "WITH RECURSIVE shares (share) AS (
+             SELECT min(share) FROM messages WHERE queue = ?1
+             UNION ALL
+             SELECT (SELECT min(share) FROM messages WHERE queue = ?1 AND share > shares.share)
+             FROM shares WHERE share IS NOT NULL)
+         SELECT share FROM shares WHERE share IS NOT NULL",
+    )?;
+    let shares = statement.query_map([queue], |row| row.get(0))?;
+    Ok(shares.collect::<Result<_, _>>()?)
+}
+
 fn receive(
     transaction: &Transaction<'_>,
     queue: &str,
@@ -307,15 +322,24 @@ fn receive(
     now: Timestamp,
     hidden_until: Timestamp,
 ) -> Result<Vec<Received>, Failure> {
-    let mut select = transaction.prepare_cached(
-        "SELECT id, body, receive_count + 1 FROM messages WHERE queue = ?1 AND visible_at <= ?2
-         ORDER BY visible_at, id LIMIT ?3",
-    )?;
-    let received = select.query_map(params![queue, micros(now), signed(max as u64)], |row| {
-        let (id, receive_count) = (row.get(0)?, row.get(2)?);
-        Ok(Received { id, receipt: ReceiptHandle { id, receive_count }, body: row.get(1)?, receive_count })
-    })?;
-    let received: Vec<Received> = received.collect::<Result<_, _>>()?;
+    let mut waiting = Vec::new();
+    for share in shares(transaction, queue)? {
+        let in_hand: i64 = transaction
+            .prepare_cached(
+                "SELECT count(*) FROM messages WHERE in_hand = 1 AND queue = ?1 AND share = ?2 AND visible_at > ?3",
+            )?
+            .query_row(params![queue, share, micros(now)], |row| row.get(0))?;
+        let mut select = transaction.prepare_cached(
+            "SELECT id, body, receive_count + 1 FROM messages WHERE queue = ?1 AND share = ?2 AND visible_at <= ?3
+             ORDER BY visible_at, id LIMIT ?4",
+        )?;
+        let line = select.query_map(params![queue, share, micros(now), signed(max as u64)], |row| {
+            let (id, receive_count) = (row.get(0)?, row.get(2)?);
+            Ok(Received { id, receipt: ReceiptHandle { id, receive_count }, body: row.get(1)?, receive_count })
+        })?;
+        waiting.push((usize::try_from(in_hand).unwrap_or_default(), line.collect::<Result<Vec<_>, _>>()?));
+    }
+    let received = by_turns(waiting, max);
     let mut hide = transaction
         .prepare_cached("UPDATE messages SET visible_at = ?2, receive_count = ?3, in_hand = 1 WHERE id = ?1")?;
     for message in &received {
@@ -335,10 +359,11 @@ impl Queue for LocalQueue {
         let now = self.clock.now();
         let write = move |database: &Database| {
             database.write(|transaction| {
-                let mut statement =
-                    transaction.prepare_cached("INSERT INTO messages (queue, body, visible_at) VALUES (?1, ?2, ?3)")?;
-                for Outgoing { body, delay } in &messages {
-                    statement.execute(params![queue, body, micros(later(now, *delay))])?;
+                let mut statement = transaction
+                    .prepare_cached("INSERT INTO messages (queue, body, visible_at, share) VALUES (?1, ?2, ?3, ?4)")?;
+                for Outgoing { body, delay, share } in &messages {
+                    let share = share.as_ref().map_or("", ActivationId::as_str);
+                    statement.execute(params![queue, body, micros(later(now, *delay)), share])?;
                 }
                 Ok(())
             })

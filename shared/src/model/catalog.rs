@@ -4,6 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::budget::{Budget, Limit};
 use super::ids::{AttributeId, AudienceId, AuthorizationId, IdentifierType, Provider, SourceId};
 use super::value::AttributeType;
 
@@ -86,6 +87,39 @@ pub struct Attribute {
     pub first_seen_at: Timestamp,
 }
 
+/// What an account allows, where it is not the destination's safe default.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct AccountLimits {
+    /// Requests a second that the account allows, 1 to 10,000; the destination's safe default where absent.
+    #[serde(default)]
+    pub requests_per_second: Option<f64>,
+    /// Requests a minute, 60 or more; the destination's own limit where absent, if it has one.
+    #[serde(default)]
+    pub requests_per_minute: Option<f64>,
+    /// Requests an hour, 100 or more; the destination's own limit where absent, if it has one.
+    #[serde(default)]
+    pub requests_per_hour: Option<f64>,
+    /// Requests a day, 100 or more; the destination's own limit where absent, if it has one.
+    #[serde(default)]
+    pub requests_per_day: Option<f64>,
+    /// Requests under way at the same time, 1 to 1,000; the destination's own limit where absent, if it has one.
+    #[serde(default)]
+    pub requests_at_once: Option<u32>,
+}
+
+impl AccountLimits {
+    /// These in place of the destination's own.
+    pub fn over(&self, safe: &Budget) -> Budget {
+        let budget = safe
+            .clone()
+            .with(self.requests_per_second.map(Limit::per_second))
+            .with(self.requests_per_minute.map(Limit::per_minute))
+            .with(self.requests_per_hour.map(Limit::per_hour))
+            .with(self.requests_per_day.map(Limit::per_day));
+        Budget { at_once: self.requests_at_once.or(budget.at_once), ..budget }
+    }
+}
+
 /// Credentials for one vendor account; the secret itself is in the vault.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Authorization {
@@ -98,9 +132,9 @@ pub struct Authorization {
     /// For people.
     #[serde(default)]
     pub description: String,
-    /// Requests a second that the account allows; the destination's safe default where absent.
-    #[serde(default)]
-    pub requests_per_second: Option<f64>,
+    /// What the account allows.
+    #[serde(flatten)]
+    pub limits: AccountLimits,
     /// When it was made.
     #[schemars(with = "String")]
     pub created_at: Timestamp,

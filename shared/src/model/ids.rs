@@ -102,6 +102,18 @@ text_id!(
     /// The note that people are being sent right now.
     FlightId, "a flight id", 64, SLUG, is_slug
 );
+/// One run, among those that share an account at the same time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct RunId(pub u32);
+
+impl RunId {
+    /// A number of its own from 0 up to 1: so that runs spread themselves.
+    pub fn share(self) -> f64 {
+        f64::from(self.0) / (f64::from(u32::MAX) + 1.0)
+    }
+}
+
 text_id!(
     /// A destination's kind: `heyloyalty`, `webhook`, ….
     Provider, "a provider", 64, SLUG, is_slug

@@ -117,6 +117,18 @@ pub struct Envelope {
 }
 
 impl Message {
+    /// The activation whose share of a queue it belongs to; a walk's message belongs to none.
+    pub fn activation(&self) -> Option<&ActivationId> {
+        match self {
+            Self::Nudge(nudge) => Some(&nudge.activation),
+            Self::Landed { activation, .. }
+            | Self::Signal { activation, .. }
+            | Self::SignalKey { activation, .. }
+            | Self::Prepare { activation, .. } => Some(activation),
+            Self::Job { .. } => None,
+        }
+    }
+
     /// The body to be sent.
     pub fn encode(&self) -> String {
         // Plain data with text keys: there is nothing that serialisation could refuse.
@@ -133,5 +145,32 @@ impl Message {
             return Err(format!("message format {} is newer than this program reads", envelope.format));
         }
         Ok(envelope.message)
+    }
+}
+
+/// Picks up to `most` of what waits, by turns: the next is always of those who have the fewest in hand, so that a
+/// long line is no longer wait for its neighbours. Each of `waiting` says how many of its own are in hand already.
+pub fn by_turns<T>(waiting: Vec<(usize, Vec<T>)>, most: usize) -> Vec<T> {
+    let mut lines: Vec<(usize, std::vec::IntoIter<T>)> =
+        waiting.into_iter().map(|(in_hand, line)| (in_hand, line.into_iter())).collect();
+    let mut picked = Vec::new();
+    while picked.len() < most {
+        lines.retain(|(_, line)| !line.as_slice().is_empty());
+        let Some((in_hand, line)) = lines.iter_mut().min_by_key(|(in_hand, _)| *in_hand) else { break };
+        *in_hand += 1;
+        picked.extend(line.next());
+    }
+    picked
+}
+
+#[cfg(test)]
+mod tests {
+    use super::by_turns;
+
+    #[test]
+    fn whoever_has_the_fewest_in_hand_is_next() {
+        let waiting = vec![(0, vec!["a1", "a2", "a3", "a4"]), (2, vec!["b1", "b2"]), (0, vec!["c1"])];
+        assert_eq!(by_turns(waiting.clone(), 4), ["a1", "c1", "a2", "a3"]);
+        assert_eq!(by_turns(waiting, 9), ["a1", "c1", "a2", "a3", "b1", "a4", "b2"]);
     }
 }

@@ -3,6 +3,7 @@
 
 pub mod accounting;
 pub mod activation;
+pub mod budget;
 pub mod catalog;
 pub mod change;
 pub mod effect;
@@ -30,7 +31,7 @@ pub use flight::{Flight, FlightKind};
 pub use identifier::{Identifier, InstallationKey};
 pub use ids::{
     ActivationId, AttributeId, AudienceId, AuthorizationId, FieldName, FlightId, IdentifierType, JobId, KeyHash,
-    PersonKey, Provider, RecordId, SourceId,
+    PersonKey, Provider, RecordId, RunId, SourceId,
 };
 pub use job::{Job, JobKind, JobStatus, Replay};
 pub use message::{Lane, Message, Nudge, QueueName};

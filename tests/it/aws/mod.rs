@@ -50,7 +50,7 @@ async fn messages_left_unsent_are_sent_again() {
     let world = AwsWorld::new().await;
     let (door, ports) = behind_a_door(&world).await;
     door.unsent.store(4, Ordering::SeqCst);
-    let message = |number: i32| Outgoing { body: number.to_string(), delay: SignedDuration::ZERO };
+    let message = |number: i32| Outgoing { body: number.to_string(), delay: SignedDuration::ZERO, share: None };
     ports.queue.send(&QueueName::Jobs, (0..25).map(message).collect()).await.unwrap();
     assert_eq!(world.arrived(&QueueName::Jobs).await.len(), 25);
     door.unsent.store(1_000, Ordering::SeqCst);

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use jiff::SignedDuration;
 use muster::embedded::{Embedded, JumpClock, OpenError};
 use muster::model::QueueName;
+use muster::model::budget::Spend;
 use muster::ports::{Doubted, Kind, Mail, Outgoing, Ports, Secret};
 use muster_tests::port_suite::fixtures::{
     activation, after, authorization, job, key, next, person, read, start, with_field, write,
@@ -41,8 +42,8 @@ async fn fill(ports: &Ports) {
     ports.people.raise_doubt(&activation(), &[Doubted::Person(key(1))]).await.unwrap();
     ports.catalog.put(Kind::Source, "cdp", json!({"name": "CDP"}), 0).await.unwrap();
     ports.ledger.put_job(&job("j", start())).await.unwrap();
-    ports.ledger.block_tokens(&authorization(), after(60)).await.unwrap();
-    let message = Outgoing { body: "nudge".to_owned(), delay: SignedDuration::ZERO };
+    ports.ledger.spend(&authorization(), &Spend::Block { until: after(60) }, start()).await.unwrap();
+    let message = Outgoing { body: "nudge".to_owned(), delay: SignedDuration::ZERO, share: None };
     ports.queue.send(&QueueName::Jobs, vec![message]).await.unwrap();
     ports.vault.put("api", &Secret(json!("a secret of some length"))).await.unwrap();
     ports.mailer.send(mail("first")).await.unwrap();

@@ -22,7 +22,7 @@ impl World {
     }
 
     async fn send(&self, body: &str, delay_seconds: i64) {
-        let message = Outgoing { body: body.to_owned(), delay: SignedDuration::from_secs(delay_seconds) };
+        let message = Outgoing { body: body.to_owned(), delay: SignedDuration::from_secs(delay_seconds), share: None };
         self.queue.send(&QueueName::Jobs, vec![message]).await.unwrap();
     }
 
@@ -45,6 +45,25 @@ async fn a_received_message_is_hidden_and_comes_back_unless_deleted() {
     world.clock.advance(SignedDuration::from_secs(1));
     let again = world.receive().await;
     assert_eq!((again[0].body.as_str(), again[0].receive_count), ("a", 2));
+}
+
+#[tokio::test]
+async fn a_long_line_keeps_no_other_activation_waiting() {
+    let world = World::new();
+    let send = |share: &str, count: usize| {
+        let message = |number| Outgoing {
+            body: format!("{share}{number}"),
+            delay: SignedDuration::ZERO,
+            share: Some(share.parse().unwrap()),
+        };
+        (0..count).map(message).collect::<Vec<_>>()
+    };
+    for messages in [send("long", 50), send("short", 2)] {
+        world.queue.send(&QueueName::Jobs, messages).await.unwrap();
+    }
+    assert_eq!(world.bodies().await[..5], ["long0", "short0", "long1", "short1", "long2"]);
+    world.queue.send(&QueueName::Jobs, send("late", 1)).await.unwrap();
+    assert_eq!(world.bodies().await[0], "late0", "the others have messages in hand");
 }
 
 #[tokio::test]
@@ -147,7 +166,7 @@ async fn depth_and_next_due_are_of_all_queues() {
     world.send("delayed", 30).await;
     assert_eq!(world.queue.next_due().await.unwrap().unwrap().as_second(), after(30).as_second());
     let live = QueueName::Destination("webhook".parse().unwrap(), Lane::Live);
-    let message = Outgoing { body: "now".to_owned(), delay: SignedDuration::ZERO };
+    let message = Outgoing { body: "now".to_owned(), delay: SignedDuration::ZERO, share: None };
     world.queue.send(&live, vec![message]).await.unwrap();
     assert!(world.queue.next_due().await.unwrap().unwrap() <= start());
     let expected = BTreeMap::from([

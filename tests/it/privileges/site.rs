@@ -57,7 +57,7 @@ impl Queue for Copied {
     async fn send(&self, queue: &QueueName, messages: Vec<Outgoing>) -> PortResult<()> {
         self.queue.send(queue, messages.clone()).await?;
         let now = self.clock.now();
-        let letter = |Outgoing { body, delay }| Letter { due: now + delay, queue: queue.clone(), body };
+        let letter = |Outgoing { body, delay, share: _ }| Letter { due: now + delay, queue: queue.clone(), body };
         self.letters.0.lock().unwrap().extend(messages.into_iter().map(letter));
         Ok(())
     }

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
-use muster::bucket::Bucket;
+use muster::model::budget::{Allowance, Grant, Spend};
 use muster::model::{ActivationId, AuthorizationId, Flight, FlightId, Job, JobId, KeyHash, PersonKey};
-use muster::ports::{Claim, Grant, Ledger, PortResult, Rate};
+use muster::ports::{Claim, Ledger, PortResult};
 use parking_lot::Mutex;
 
 #[derive(Debug, Default)]
@@ -23,7 +23,7 @@ struct State {
     jobs: BTreeMap<(Timestamp, u64), Job>,
     job_places: BTreeMap<JobId, (Timestamp, u64)>,
     claims: BTreeMap<ActivationId, BTreeMap<KeyHash, Holding>>,
-    buckets: BTreeMap<AuthorizationId, Bucket>,
+    allowances: BTreeMap<AuthorizationId, Allowance>,
     erasures: BTreeMap<PersonKey, Timestamp>,
     counters: BTreeMap<String, u64>,
     marks: BTreeMap<String, Timestamp>,
@@ -41,10 +41,6 @@ impl State {
     fn next(&mut self) -> u64 {
         self.arrived += 1;
         self.arrived
-    }
-
-    fn bucket(&mut self, authorization: &AuthorizationId) -> &mut Bucket {
-        self.buckets.entry(authorization.clone()).or_insert_with(Bucket::full)
     }
 }
 
@@ -136,26 +132,8 @@ impl Ledger for Notes {
         Ok(state.claims.get(activation).and_then(|held| held.get(&key)).map(|holding| holding.holder))
     }
 
-    async fn take_tokens(
-        &self,
-        authorization: &AuthorizationId,
-        rate: Rate,
-        want: u32,
-        now: Timestamp,
-    ) -> PortResult<Grant> {
-        Ok(self.state.lock().bucket(authorization).take(rate, want, now))
-    }
-
-    async fn return_tokens(&self, authorization: &AuthorizationId, tokens: u32) -> PortResult<()> {
-        if let Some(bucket) = self.state.lock().buckets.get_mut(authorization) {
-            bucket.give_back(tokens);
-        }
-        Ok(())
-    }
-
-    async fn block_tokens(&self, authorization: &AuthorizationId, until: Timestamp) -> PortResult<()> {
-        self.state.lock().bucket(authorization).block(until);
-        Ok(())
+    async fn spend(&self, account: &AuthorizationId, spend: &Spend, now: Timestamp) -> PortResult<Grant> {
+        Ok(self.state.lock().allowances.entry(account.clone()).or_default().spend(spend, now))
     }
 
     async fn put_job(&self, job: &Job) -> PortResult<()> {

@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
-use muster::model::QueueName;
+use muster::model::message::by_turns;
+use muster::model::{ActivationId, QueueName};
 use muster::ports::{Clock, MAX_DELAY, Outgoing, PortError, PortResult, Queue};
 use parking_lot::Mutex;
 
@@ -20,12 +21,16 @@ pub struct MemoryQueue {
 struct State {
     sent: u64,
     messages: BTreeMap<u64, Message>,
-    /// By queue, when they are to be seen, the longest visible first.
-    visible_at: BTreeMap<QueueName, BTreeSet<(Timestamp, u64)>>,
+    /// By queue and whose they are, when they are to be seen, the longest visible first.
+    visible_at: BTreeMap<Line, BTreeSet<(Timestamp, u64)>>,
+    in_hand: BTreeMap<Line, BTreeSet<(Timestamp, u64)>>,
 }
 
+/// One activation's messages in a queue.
+type Line = (QueueName, Option<ActivationId>);
+
 struct Message {
-    queue: QueueName,
+    line: Line,
     body: String,
     visible_at: Timestamp,
     receive_count: u32,
@@ -56,13 +61,19 @@ impl MemoryQueue {
         Self { clock, state: Mutex::default() }
     }
 
-    /// Takes up to `max` visible messages in hand, the longest visible first, and hides them for `visibility`.
+    /// Takes up to `max` visible messages in hand, by turns of the activations whose they are, the longest
+    /// visible first, and hides them for `visibility`.
     pub fn receive(&self, queue: &QueueName, max: usize, visibility: SignedDuration) -> Vec<Received> {
         let now = self.clock.now();
         let mut state = self.state.lock();
-        let visible = state.visible_at.get(queue).into_iter().flatten();
-        let due: Vec<u64> = visible.take_while(|(at, _)| *at <= now).take(max).map(|(_, id)| *id).collect();
-        due.into_iter().filter_map(|id| state.take(id, later(now, visibility))).collect()
+        let due = |messages: &BTreeSet<(Timestamp, u64)>| {
+            messages.iter().take_while(|(at, _)| *at <= now).take(max).map(|(_, id)| *id).collect::<Vec<u64>>()
+        };
+        let in_hand =
+            |line: &Line| state.in_hand.get(line).map_or(0, |messages| messages.range((now, u64::MAX)..).count());
+        let lines = state.visible_at.iter().filter(|((of, _), _)| of == queue);
+        let waiting = lines.map(|(line, messages)| (in_hand(line), due(messages))).collect();
+        by_turns(waiting, max).into_iter().filter_map(|id| state.take(id, later(now, visibility))).collect()
     }
 
     /// Deletes messages. A receipt of a message that was received again since has no effect.
@@ -87,6 +98,7 @@ impl MemoryQueue {
     pub fn purge(&self) -> usize {
         let mut state = self.state.lock();
         state.visible_at.clear();
+        state.in_hand.clear();
         std::mem::take(&mut state.messages).len()
     }
 
@@ -106,6 +118,7 @@ impl State {
     fn take(&mut self, id: u64, hidden_until: Timestamp) -> Option<Received> {
         self.show_at(id, hidden_until);
         let message = self.messages.get_mut(&id)?;
+        self.in_hand.entry(message.line.clone()).or_default().insert((hidden_until, id));
         message.receive_count += 1;
         let receive_count = message.receive_count;
         Some(Received { id, receipt: ReceiptHandle { id, receive_count }, body: message.body.clone(), receive_count })
@@ -113,9 +126,12 @@ impl State {
 
     fn show_at(&mut self, id: u64, at: Timestamp) {
         let Some(message) = self.messages.get_mut(&id) else { return };
-        if let Some(visible_at) = self.visible_at.get_mut(&message.queue) {
+        if let Some(visible_at) = self.visible_at.get_mut(&message.line) {
             visible_at.remove(&(message.visible_at, id));
             visible_at.insert((at, id));
+        }
+        if let Some(in_hand) = self.in_hand.get_mut(&message.line) {
+            in_hand.remove(&(message.visible_at, id));
         }
         message.visible_at = at;
     }
@@ -128,10 +144,12 @@ impl State {
         if !self.is_current(receipt) {
             return;
         }
-        if let Some(message) = self.messages.remove(&receipt.id)
-            && let Some(visible_at) = self.visible_at.get_mut(&message.queue)
-        {
-            visible_at.remove(&(message.visible_at, receipt.id));
+        let Some(message) = self.messages.remove(&receipt.id) else { return };
+        let at = (message.visible_at, receipt.id);
+        for lines in [&mut self.visible_at, &mut self.in_hand] {
+            if let Some(line) = lines.get_mut(&message.line) {
+                line.remove(&at);
+            }
         }
     }
 }
@@ -149,11 +167,12 @@ impl Queue for MemoryQueue {
         }
         let now = self.clock.now();
         let mut state = self.state.lock();
-        for Outgoing { body, delay } in messages {
+        for Outgoing { body, delay, share } in messages {
             state.sent += 1;
             let (id, visible_at) = (state.sent, later(now, delay));
-            state.visible_at.entry(queue.clone()).or_default().insert((visible_at, id));
-            state.messages.insert(id, Message { queue: queue.clone(), body, visible_at, receive_count: 0 });
+            let line = (queue.clone(), share);
+            state.visible_at.entry(line.clone()).or_default().insert((visible_at, id));
+            state.messages.insert(id, Message { line, body, visible_at, receive_count: 0 });
         }
         Ok(())
     }

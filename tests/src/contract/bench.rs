@@ -13,7 +13,7 @@ use muster::embedded::Embedded;
 use muster::http::{Account, Http, HttpTimes, Session};
 use muster::metrics::Unmeasured;
 use muster::model::pending::RecordShape;
-use muster::model::{AttributeLink, AttributeType, LinkState, PersonKey, RecordId, Value};
+use muster::model::{AttributeLink, AttributeType, Lane, LinkState, PersonKey, RecordId, RunId, Value};
 use muster::ports::{Clock, Ledger, Secret};
 use serde_json::Value as Json;
 
@@ -102,7 +102,9 @@ impl<'w> Bench<'w> {
         let deadline = clock.now() + self.run;
         let account = Account {
             authorization: "account".parse().unwrap(),
-            rate: self.spec().rate,
+            budget: self.spec().budget.clone(),
+            lane: Lane::Live,
+            run: RunId(1),
             origins: self.origins.clone(),
             ledger: Arc::clone(&self.ledger),
             clock,

@@ -9,7 +9,7 @@ use super::world::{Standing, VendorWorld};
 
 pub async fn the_rate_is_kept(world: &dyn VendorWorld) {
     let bench = Bench::prepared(world).await;
-    let rate = bench.spec().rate;
+    let most_a_second = bench.spec().budget.quickest();
     let people = 1..=u16::try_from(bench.spec().batch).unwrap().min(120);
     people.clone().for_each(|person| world.put(person, Standing::Reachable));
     let (before, started_at) = (world.requests(), world.clock().now());
@@ -19,8 +19,9 @@ pub async fn the_rate_is_kept(world: &dyn VendorWorld) {
     let elapsed = world.clock().now().duration_since(started_at).as_secs_f64();
     #[expect(clippy::cast_precision_loss, reason = "a small count")]
     let (sent, most) = ((world.requests() - before) as f64, world.most_requests_in_one_second() as f64);
-    assert!(sent <= rate.burst + rate.per_second * elapsed + 1.0, "{sent} requests in {elapsed} s");
-    assert!(most <= rate.burst + rate.per_second, "{most} requests in one second");
+    assert!(sent <= most_a_second * (1.0 + elapsed), "{sent} requests in {elapsed} s");
+    // The clock jumps over waits while requests are on their way: some arrive later than they were sent.
+    assert!(most <= 2.0 * most_a_second, "{most} requests in one second");
 }
 
 pub async fn without_time_nothing_is_sent(world: &dyn VendorWorld) {

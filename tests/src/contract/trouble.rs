@@ -183,23 +183,28 @@ pub async fn a_look_with_an_error_in_a_200_is_tried_again(world: &dyn VendorWorl
 pub async fn everything_broken_harms_nothing(world: &dyn VendorWorld) {
     let mut bench = left(world).await;
     let structure = world.structure();
+    // An account that keeps failing is left alone, but for one request a minute.
+    let pause = || world.clock().advance(SignedDuration::from_mins(1));
     for trouble in [Trouble::Broken(503), Trouble::NotTheApi, Trouble::ErrorInOk, Trouble::ResetBefore] {
         if world.strike(&trouble, Aim::Any, 1_000) == Struck::Impossible {
             continue;
         }
         for failure in failures(&deliver_in_trouble(&mut bench, &trouble).await) {
             assert!(
-                matches!(failure, Failure::Retryable { .. } | Failure::Rejected { .. }),
+                matches!(failure, Failure::Retryable { .. } | Failure::Rejected { .. } | Failure::PutOff { .. }),
                 "{trouble:?}: {failure:?}"
             );
         }
+        pause();
         if world.place().is_some() {
             let failure = bench.try_prepare().await.unwrap_err();
             assert!(matches!(failure, Failure::Retryable { .. }), "{trouble:?}: {failure:?}");
         }
+        pause();
         let failure = bench.check().await.unwrap_err();
         assert!(matches!(failure, Failure::Retryable { .. }), "{trouble:?}: {failure:?}");
         assert!(world.end_trouble() > 0);
+        pause();
     }
     assert_eq!(world.structure(), structure);
     make_right(&bench).await;

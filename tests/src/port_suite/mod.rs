@@ -90,17 +90,12 @@ macro_rules! port_suite {
             ledger::eight_who_count_are_all_counted
             ledger::counters_are_found_by_the_very_prefix
             ledger::a_mark_keeps_the_last_time_to_the_nanosecond
-            tokens::a_fresh_bucket_grants_its_burst_and_no_more
-            tokens::never_more_than_rate_and_burst_allow
-            tokens::at_the_time_named_there_is_a_token
-            tokens::a_bucket_that_never_refills_names_a_time_all_the_same
-            tokens::a_clock_set_back_brings_no_tokens
-            tokens::returned_tokens_are_granted_again_up_to_the_burst
-            tokens::a_blocked_bucket_grants_nothing_until_then
-            tokens::a_longer_block_stays
-            tokens::after_a_block_tokens_come_back_at_their_rate
-            tokens::a_bucket_follows_a_changed_rate
-            tokens::eight_takers_share_one_bucket
+            tokens::what_was_taken_is_gone_until_it_comes_back
+            tokens::returned_tokens_are_granted_again
+            tokens::accounts_have_budgets_of_their_own
+            tokens::a_blocked_account_is_granted_nothing_until_then
+            tokens::an_open_breaker_is_open_to_everybody
+            tokens::eight_takers_share_one_budget
             queue::what_is_sent_arrives_in_its_queue
             queue::more_bytes_than_fit_in_a_call_arrive
             queue::a_delay_above_the_longest_is_refused

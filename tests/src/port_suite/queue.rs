@@ -7,7 +7,7 @@ use muster::ports::{MAX_DELAY, Outgoing};
 use super::PortWorld;
 
 fn outgoing(body: &str, delay: SignedDuration) -> Outgoing {
-    Outgoing { body: body.to_owned(), delay }
+    Outgoing { body: body.to_owned(), delay, share: None }
 }
 
 pub async fn what_is_sent_arrives_in_its_queue(world: &impl PortWorld) {

@@ -1,134 +1,99 @@
-//! Budgets.
+//! Budgets: what every store must keep of them. The decisions themselves are tested where they are.
 
 use jiff::{SignedDuration, Timestamp};
-use muster::ports::{Grant, Ports, Rate};
-use rand::rngs::StdRng;
-use rand::{RngExt, SeedableRng};
+use muster::model::budget::{Ask, Budget, Grant, Health, Held, Probe, Spend};
+use muster::model::{Lane, RunId};
+use muster::ports::Ports;
 
 use super::PortWorld;
 use super::fixtures::{after, authorization, eight, start};
 
-const TEN: Rate = Rate { per_second: 10.0, burst: 20.0 };
+fn ask(requests_per_second: f64, want: u32) -> Ask {
+    Ask {
+        budget: Budget::per_second(requests_per_second),
+        lane: Lane::Live,
+        want,
+        run: RunId(1),
+        ends_at: after(60),
+        patience: SignedDuration::from_hours(24),
+    }
+}
 
-async fn take(ports: &Ports, rate: Rate, want: u32, now: Timestamp) -> Grant {
-    ports.ledger.take_tokens(&authorization(), rate, want, now).await.unwrap()
+async fn spend(ports: &Ports, spend: Spend, now: Timestamp) -> Grant {
+    ports.ledger.spend(&authorization(), &spend, now).await.unwrap()
+}
+
+async fn take(ports: &Ports, ask: Ask, now: Timestamp) -> Grant {
+    spend(ports, Spend::Take(ask), now).await
 }
 
 fn granted(grant: Grant) -> u32 {
     match grant {
-        Grant::Tokens(tokens) => tokens,
-        Grant::NotBefore(_) => 0,
+        Grant::Tokens(tokens) => tokens.count,
+        Grant::NotBefore { .. } | Grant::Noted => 0,
     }
 }
 
-fn not_before(grant: Grant) -> Timestamp {
-    match grant {
-        Grant::Tokens(tokens) => panic!("{tokens} tokens were granted"),
-        Grant::NotBefore(time) => time,
+pub async fn what_was_taken_is_gone_until_it_comes_back(world: &impl PortWorld) {
+    let ports = world.ports().await;
+    // Of a hundred a second three may be taken at once, and ninety-six flow.
+    assert_eq!(granted(take(&ports, ask(100.0, 2), start()).await), 2);
+    assert_eq!(granted(take(&ports, ask(100.0, 9), start()).await), 1);
+    let Grant::NotBefore { until, held: Held::Spent } = take(&ports, ask(100.0, 9), start()).await else {
+        panic!("a token too many");
+    };
+    assert_eq!(granted(take(&ports, ask(100.0, 9), until).await), 1);
+}
+
+pub async fn returned_tokens_are_granted_again(world: &impl PortWorld) {
+    let ports = world.ports().await;
+    take(&ports, ask(100.0, 3), start()).await;
+    spend(&ports, Spend::Return { tokens: 2, run: RunId(1), probe: Probe::No }, start()).await;
+    assert_eq!(granted(take(&ports, ask(100.0, 9), start()).await), 2);
+}
+
+pub async fn accounts_have_budgets_of_their_own(world: &impl PortWorld) {
+    let ports = world.ports().await;
+    take(&ports, ask(1.0, 1), start()).await;
+    let another = "another".parse().unwrap();
+    let grant = ports.ledger.spend(&another, &Spend::Take(ask(1.0, 1)), start()).await.unwrap();
+    assert_eq!(granted(grant), 1);
+}
+
+pub async fn a_blocked_account_is_granted_nothing_until_then(world: &impl PortWorld) {
+    let ports = world.ports().await;
+    spend(&ports, Spend::Block { until: after(30) }, start()).await;
+    spend(&ports, Spend::Block { until: after(10) }, start()).await;
+    let blocked = Grant::NotBefore { until: after(30), held: Held::Blocked };
+    assert_eq!(take(&ports, ask(10.0, 1), after(29)).await, blocked);
+    assert_eq!(granted(take(&ports, ask(10.0, 9), after(30)).await), 1);
+}
+
+pub async fn an_open_breaker_is_open_to_everybody(world: &impl PortWorld) {
+    let ports = world.ports().await;
+    for _ in 0..5 {
+        spend(&ports, Spend::Answered { health: Health::Failing, probe: Probe::No }, start()).await;
     }
+    let Grant::NotBefore { until, held: Held::Open { since } } = take(&ports, ask(10.0, 1), start()).await else {
+        panic!("it lets requests through");
+    };
+    assert_eq!(since, start());
+    let grants = eight(|_| {
+        let ports = ports.clone();
+        async move { granted(take(&ports, ask(1_000.0, 4), until).await) }
+    })
+    .await;
+    assert_eq!(grants.iter().sum::<u32>(), 1, "one of them probes");
+    spend(&ports, Spend::Answered { health: Health::Well, probe: Probe::Yes }, until).await;
+    assert_eq!(granted(take(&ports, ask(1_000.0, 4), until).await), 4);
 }
 
-pub async fn a_fresh_bucket_grants_its_burst_and_no_more(world: &impl PortWorld) {
-    let ports = world.ports().await;
-    assert_eq!(take(&ports, TEN, 15, start()).await, Grant::Tokens(15));
-    assert_eq!(take(&ports, TEN, 15, start()).await, Grant::Tokens(5));
-    assert!(not_before(take(&ports, TEN, 15, start()).await) > start());
-}
-
-pub async fn never_more_than_rate_and_burst_allow(world: &impl PortWorld) {
-    let ports = world.ports().await;
-    let mut random = StdRng::seed_from_u64(20_261_122);
-    for per_second in [0.05, 0.7, 10.0, 333.0] {
-        let bucket = format!("account-{per_second}").parse().unwrap();
-        let rate = Rate { per_second, burst: 7.5 };
-        let (mut now, mut total) = (start(), 0);
-        for _ in 0..100 {
-            now += SignedDuration::from_micros(random.random_range(0..(4e6 / per_second) as i64));
-            total += granted(ports.ledger.take_tokens(&bucket, rate, random.random_range(1..9), now).await.unwrap());
-            let allowed = per_second * now.duration_since(start()).as_secs_f64() + rate.burst;
-            assert!(f64::from(total) <= allowed + 1e-6, "{total} granted where {allowed} are allowed");
-        }
-        assert!(total > 50, "and not much less: {total}");
-    }
-}
-
-pub async fn at_the_time_named_there_is_a_token(world: &impl PortWorld) {
-    let ports = world.ports().await;
-    for per_second in [0.013, 0.3, 3.0, 997.0] {
-        let bucket = format!("account-{per_second}").parse().unwrap();
-        let rate = Rate { per_second, burst: 1.0 };
-        let mut now = start();
-        for _ in 0..10 {
-            assert_eq!(ports.ledger.take_tokens(&bucket, rate, 5, now).await.unwrap(), Grant::Tokens(1));
-            let named = not_before(ports.ledger.take_tokens(&bucket, rate, 5, now).await.unwrap());
-            let waited = named.duration_since(now).as_secs_f64();
-            assert!((waited - 1.0 / per_second).abs() < 1e-4, "{waited} s at {per_second} a second");
-            now = named;
-        }
-    }
-}
-
-pub async fn a_bucket_that_never_refills_names_a_time_all_the_same(world: &impl PortWorld) {
-    let ports = world.ports().await;
-    let rate = Rate { per_second: 0.0, burst: 1.0 };
-    assert_eq!(take(&ports, rate, 1, start()).await, Grant::Tokens(1));
-    assert!(not_before(take(&ports, rate, 1, start()).await) > start());
-}
-
-pub async fn a_clock_set_back_brings_no_tokens(world: &impl PortWorld) {
-    let ports = world.ports().await;
-    assert_eq!(take(&ports, TEN, 20, after(100)).await, Grant::Tokens(20));
-    assert!(not_before(take(&ports, TEN, 1, start()).await) > after(100));
-    assert_eq!(granted(take(&ports, TEN, 20, after(101)).await), 10);
-}
-
-pub async fn returned_tokens_are_granted_again_up_to_the_burst(world: &impl PortWorld) {
-    let ports = world.ports().await;
-    take(&ports, TEN, 20, start()).await;
-    ports.ledger.return_tokens(&authorization(), 3).await.unwrap();
-    assert_eq!(take(&ports, TEN, 20, start()).await, Grant::Tokens(3));
-    ports.ledger.return_tokens(&authorization(), 500).await.unwrap();
-    assert_eq!(take(&ports, TEN, 500, start()).await, Grant::Tokens(20));
-}
-
-pub async fn a_blocked_bucket_grants_nothing_until_then(world: &impl PortWorld) {
-    let ports = world.ports().await;
-    ports.ledger.block_tokens(&authorization(), after(30)).await.unwrap();
-    assert_eq!(take(&ports, TEN, 1, start()).await, Grant::NotBefore(after(30)));
-    assert_eq!(take(&ports, TEN, 1, after(29)).await, Grant::NotBefore(after(30)));
-    assert_eq!(take(&ports, TEN, 9, after(30)).await, Grant::Tokens(1));
-}
-
-pub async fn a_longer_block_stays(world: &impl PortWorld) {
-    let ports = world.ports().await;
-    ports.ledger.block_tokens(&authorization(), after(30)).await.unwrap();
-    ports.ledger.block_tokens(&authorization(), after(10)).await.unwrap();
-    assert_eq!(take(&ports, TEN, 1, after(11)).await, Grant::NotBefore(after(30)));
-}
-
-pub async fn after_a_block_tokens_come_back_at_their_rate(world: &impl PortWorld) {
-    let ports = world.ports().await;
-    take(&ports, TEN, 1, start()).await;
-    ports.ledger.block_tokens(&authorization(), after(30)).await.unwrap();
-    assert_eq!(take(&ports, TEN, 500, after(31)).await, Grant::Tokens(11));
-    assert_eq!(take(&ports, TEN, 500, after(60)).await, Grant::Tokens(20));
-}
-
-pub async fn a_bucket_follows_a_changed_rate(world: &impl PortWorld) {
-    let ports = world.ports().await;
-    take(&ports, TEN, 10, start()).await;
-    let slower = Rate { per_second: 1.0, burst: 2.0 };
-    assert_eq!(take(&ports, slower, 500, start()).await, Grant::Tokens(2));
-    let faster = Rate { per_second: 100.0, burst: 300.0 };
-    assert_eq!(take(&ports, faster, 500, after(1)).await, Grant::Tokens(100));
-}
-
-pub async fn eight_takers_share_one_bucket(world: &impl PortWorld) {
+pub async fn eight_takers_share_one_budget(world: &impl PortWorld) {
     let ports = world.ports().await;
     let grants = eight(|_| {
         let ports = ports.clone();
-        async move { granted(take(&ports, TEN, 4, start()).await) }
+        async move { granted(take(&ports, ask(700.0, 4), start()).await) }
     })
     .await;
-    assert_eq!(grants.iter().sum::<u32>(), 20);
+    assert_eq!(grants.iter().sum::<u32>(), 21);
 }

@@ -49,15 +49,27 @@ pub(crate) struct DestinationView {
 
 impl From<&Spec> for DestinationView {
     fn from(spec: &Spec) -> Self {
-        let Spec { provider, name, api_version, shape, origins, rate, batch, bulk, effects, settings, credentials } =
-            spec;
+        let Spec {
+            provider,
+            name,
+            api_version,
+            shape,
+            origins,
+            budget,
+            batch,
+            calls: _,
+            bulk,
+            effects,
+            settings,
+            credentials,
+        } = spec;
         Self {
             provider: provider.clone(),
             name,
             api_version,
             shape: *shape,
             origins,
-            requests_per_second: rate.per_second,
+            requests_per_second: budget.quickest(),
             batch: *batch,
             bulk_from: bulk.map(|bulk| bulk.from),
             effects: *effects > 0,

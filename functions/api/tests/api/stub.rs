@@ -6,8 +6,9 @@ use muster::destination::{
     Verdicts,
 };
 use muster::http::Session;
+use muster::model::budget::Budget;
 use muster::model::pending::RecordShape;
-use muster::ports::{Rate, Secret};
+use muster::ports::Secret;
 use schemars::json_schema;
 use serde_json::Value;
 
@@ -21,7 +22,8 @@ pub(crate) fn stub() -> &'static dyn Destination {
         api_version: "1",
         shape: RecordShape::PerPerson,
         origins: &["https://stub.example"],
-        rate: Rate { per_second: 10.0, burst: 10.0 },
+        budget: Budget::per_second(10.0),
+        calls: 1,
         batch: 10,
         bulk: None,
         effects: 0,

@@ -25,9 +25,10 @@ use crate::destination::{
     Spec, Verdicts,
 };
 use crate::http::Session;
+use crate::model::budget::Budget;
 use crate::model::pending::RecordShape;
 use crate::model::{FieldName, Identifier, Reason};
-use crate::ports::{Rate, Secret};
+use crate::ports::Secret;
 
 use config::MissingPeople;
 pub use config::{Credentials, Settings};
@@ -42,8 +43,10 @@ static SPEC: LazyLock<Spec> = LazyLock::new(|| Spec {
     shape: RecordShape::PerPerson,
     origins: &[client::ORIGIN],
     // No limit is documented; this is below what integrations in use are known to do.
-    rate: Rate { per_second: 5.0, burst: 5.0 },
+    budget: Budget::per_second(5.0),
     batch: 50,
+    // Each has several requests at a time.
+    calls: 1,
     bulk: Some(Bulk { from: 200, batch: 5000 }),
     effects: 0,
     settings: schema_for!(Settings),

@@ -18,9 +18,10 @@ use crate::destination::{
     Preparation, Resend, Spec, Task, Testimony, Verdict, Verdicts,
 };
 use crate::http::Session;
+use crate::model::budget::Budget;
 use crate::model::pending::RecordShape;
 use crate::model::{Earning, Reason};
-use crate::ports::{Rate, Secret};
+use crate::ports::Secret;
 
 use client::{Known, Receiver};
 use config::{Answers, InDoubt, Records};
@@ -36,8 +37,9 @@ static SPEC: LazyLock<Spec> = LazyLock::new(|| Spec {
     shape: RecordShape::PerPerson,
     // The owner names the host.
     origins: &[],
-    rate: Rate { per_second: 10.0, burst: 10.0 },
+    budget: Budget::per_second(10.0),
     batch: 500,
+    calls: 8,
     bulk: None,
     effects: 1,
     settings: schema_for!(Settings),
