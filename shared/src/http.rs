@@ -14,7 +14,7 @@ use reqwest::{Method, Request, RequestBuilder, StatusCode};
 
 use crate::destination::{Applied, Failure};
 use crate::metrics::{Meter, Metric};
-use crate::model::budget::{Budget, Health};
+use crate::model::budget::{Budget, Health, Probe};
 use crate::model::{AuthorizationId, Lane, Reason, RunId, TraceId};
 use crate::ports::{Clock, Ledger};
 
@@ -276,11 +276,12 @@ impl Session {
         requests
     }
 
-    /// Makes sure that the next request has a token and the time to be sent.
+    /// Makes sure that the next request has a token and the time to be sent; answers whether it is the only one that
+    /// the account's open breaker lets through.
     ///
     /// # Errors
     /// `PutOff` where it has not.
-    pub async fn reserve(&self) -> Result<(), Failure> {
+    pub async fn reserve(&self) -> Result<Probe, Failure> {
         self.check_time()?;
         self.purse.reserve(|| self.check_time()).await
     }

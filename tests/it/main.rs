@@ -7,6 +7,7 @@ mod deploy;
 mod effects;
 mod embedded;
 mod heyloyalty;
+mod load;
 mod measures;
 mod missing;
 mod port_suite;

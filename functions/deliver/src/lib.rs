@@ -56,7 +56,8 @@ pub async fn handle(engine: &Engine, event: SqsEvent, remaining: SignedDuration)
                 tracing::error!(message = id, reason, "a message cannot be read; it goes to the dead letters");
                 failed.push(id);
             }
-            Ok(Message::Nudge(nudge)) if nudge.not_before.is_none() => {
+            Ok(Message::Nudge(nudge)) if is_joined(&nudge, engine.ports.clock.now()) => {
+                let nudge = Nudge { not_before: None, ..nudge };
                 let group = (nudge.activation.clone(), nudge.lane, nudge.reopen);
                 together.entry(group).or_default().push((id, nudge));
             }
@@ -89,6 +90,15 @@ pub async fn handle(engine: &Engine, event: SqsEvent, remaining: SignedDuration)
 
 fn read(message: &SqsMessage) -> Result<Message, String> {
     Message::decode(message.body.as_deref().unwrap_or_default())
+}
+
+/// Whether a nudge may go with others. One of the bulk lane that has a time was made small on purpose.
+fn is_joined(nudge: &Nudge, now: Timestamp) -> bool {
+    match (nudge.not_before, nudge.lane) {
+        (None, _) => true,
+        (Some(time), Lane::Live) => time <= now,
+        (Some(_), Lane::Bulk) => false,
+    }
 }
 
 /// One nudge for the people of several.

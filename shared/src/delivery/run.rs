@@ -8,10 +8,13 @@ use super::effects::{self, put_off_until};
 use super::{Engine, Errand, LIVE_NUDGE, Subject, plain_nudge, retry, send};
 use crate::destination::{Mode, Verdicts};
 use crate::metrics::Metric;
+use crate::model::budget::Probe;
 use crate::model::{Flight, FlightId, FlightKind, Lane, Nudge, Outcome, PersonKey};
 use crate::ports::{Doubted, PortResult};
 use crate::steps::Step;
 
+/// What a request through an open breaker came to is mostly known after this time.
+const PROBED_WITHIN: SignedDuration = SignedDuration::from_secs(30);
 /// How often the sweep comes.
 const SWEPT_EVERY: SignedDuration = SignedDuration::from_mins(1);
 
@@ -37,18 +40,33 @@ impl Engine {
         let subject = self.subject(&snapshot, activation, links, errand).await?;
         let trace = nudge.trace.map(|trace| trace.to_string());
         let span = tracing::info_span!("deliver", activation = %activation.id, trace_id = trace);
+        let lane = nudge.lane;
         subject.session.expect(nudge.people.len()).await;
         let result = match subject.session.reserve().await {
-            Ok(()) => Run::new(self, &subject, nudge).go().instrument(span).await,
+            Ok(Probe::No) => Run::new(self, &subject, nudge).go().instrument(span).await,
+            Ok(Probe::Yes) => self.probe(&subject, nudge).instrument(span).await,
             // Neither flight nor rows for what could not be sent.
             Err(failure) => {
                 let until = put_off_until(&failure, self.now());
                 let nudge = Nudge { not_before: Some(until), ..nudge };
-                self.send_nudge(&activation.destination, nudge, usize::MAX).await
+                self.send_nudge(&activation.destination, nudge, most_people(lane)).await
             }
         };
         subject.session.end().await;
         result
+    }
+
+    /// One request may be sent: it is made for few, and the others look in when it is known what became of it.
+    async fn probe(&self, subject: &Subject<'_>, mut nudge: Nudge) -> PortResult<()> {
+        let activation = subject.activation;
+        let others = nudge.people.split_off(nudge.people.len().min(subject.destination.batch(&activation.settings)));
+        if !others.is_empty() {
+            let wait = PROBED_WITHIN + self.dice.roll(PROBED_WITHIN);
+            let not_before = self.now().saturating_add(wait).unwrap_or(Timestamp::MAX);
+            let others = Nudge { people: others, not_before: Some(not_before), ..nudge.clone() };
+            self.send_nudge(&activation.destination, others, most_people(nudge.lane)).await?;
+        }
+        Run::new(self, subject, nudge).go().await
     }
 }
 

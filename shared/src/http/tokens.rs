@@ -54,8 +54,10 @@ impl Purse {
     }
 
     /// Sees to it that a token is in hand. `check_time` is asked again after every wait.
-    pub(super) async fn reserve(&self, check_time: impl Fn() -> Result<(), Failure>) -> Result<(), Failure> {
-        self.fill(&mut *self.hand.lock().await, check_time).await
+    pub(super) async fn reserve(&self, check_time: impl Fn() -> Result<(), Failure>) -> Result<Probe, Failure> {
+        let mut hand = self.hand.lock().await;
+        self.fill(&mut hand, check_time).await?;
+        Ok(if hand.probe { Probe::Yes } else { Probe::No })
     }
 
     /// Takes a token, and waits until fewer requests of this session than allowed are under way.

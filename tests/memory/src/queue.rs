@@ -108,6 +108,13 @@ impl MemoryQueue {
         state.visible_at.values().filter_map(BTreeSet::first).map(|(at, _)| *at).min()
     }
 
+    /// The earliest time at which a message of this queue is visible.
+    pub fn next_due_in(&self, queue: &QueueName) -> Option<Timestamp> {
+        let state = self.state.lock();
+        let lines = state.visible_at.iter().filter(|((of, _), _)| of == queue);
+        lines.filter_map(|(_, messages)| messages.first()).map(|(at, _)| *at).min()
+    }
+
     /// How many messages there are, hidden ones too.
     pub fn depth(&self) -> usize {
         self.state.lock().messages.len()
