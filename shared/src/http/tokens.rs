@@ -11,7 +11,8 @@ use crate::model::budget::{Ask, Grant, Health, Held, Probe, Spend, Tokens, Watch
 
 /// Nobody waits longer than this for a token inside a run.
 const MAX_TOKEN_WAIT: SignedDuration = SignedDuration::from_secs(2);
-/// Whom an open breaker keeps waiting comes back within as long as it has been open, and at the latest then.
+/// Whom an open breaker keeps waiting comes back after half to all of the time that it has been open, and at the
+/// latest then.
 const LONGEST_OPEN_WAIT: SignedDuration = SignedDuration::from_mins(15);
 
 /// What a request may be sent with.
@@ -123,7 +124,7 @@ impl Purse {
         match held {
             Held::Open { since } => {
                 let most = now.duration_since(since).clamp(SignedDuration::ZERO, LONGEST_OPEN_WAIT);
-                until.saturating_add(most.mul_f64(self.account.run.share())).unwrap_or(until)
+                until.saturating_add(most.mul_f64(0.5 + 0.5 * self.account.run.share())).unwrap_or(until)
             }
             Held::Spent | Held::Blocked | Held::Busy => until,
         }
