@@ -9,6 +9,7 @@ mod embedded;
 mod heyloyalty;
 mod measures;
 mod missing;
+mod notices;
 mod port_suite;
 mod privileges;
 mod replay;

@@ -43,6 +43,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "http",
             "catalog",
             "installation",
+            "standard_webhooks",
             "steps",
             "metrics",
         ],
@@ -50,7 +51,18 @@ const MAY_USE: &[(&str, &[&str])] = &[
     // It starts the engine's walks.
     (
         "control",
-        &["model", "mapping", "ports", "destination", "destinations", "http", "catalog", "installation", "delivery"],
+        &[
+            "model",
+            "mapping",
+            "ports",
+            "destination",
+            "destinations",
+            "http",
+            "catalog",
+            "installation",
+            "delivery",
+            "standard_webhooks",
+        ],
     ),
 ];
 

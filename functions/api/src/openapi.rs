@@ -6,8 +6,8 @@ use std::sync::LazyLock;
 
 use muster::control::{
     AccountingView, ActivationChange, ActivationView, AttributeView, AudienceView, AuthorizationChange, EffectView,
-    EffectWord, KeptRecord, NewActivation, NewAudience, NewAuthorization, NewSource, Page, PersonEvidence, PersonQuery,
-    SignalLogin, SourceEdit,
+    EffectWord, KeptRecord, NewActivation, NewAudience, NewAuthorization, NewSource, NoticeReceiver, Page,
+    PersonEvidence, PersonQuery, SignalLogin, SourceEdit,
 };
 use muster::destination::{Checked, Discovered};
 use muster::model::{Authorization, Job, Replay, Source};
@@ -80,6 +80,7 @@ fn schemas() -> Value {
         NewAudience,
         NewAuthorization,
         NewSecret,
+        NoticeReceiver,
         SignalLogin,
         NewSource,
         SourceEdit,

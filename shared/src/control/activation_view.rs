@@ -8,8 +8,8 @@ use serde::Serialize;
 
 use crate::model::activation::Prepared;
 use crate::model::{
-    Activation, ActivationId, ActivationStatus, AttributeLink, AudienceLink, AuthorizationId, FieldName, Path,
-    Provider, Reason, SourceId,
+    Activation, ActivationId, ActivationStatus, AttributeLink, AudienceLink, AuthorizationId, Endpoint, FieldName,
+    Path, Provider, Reason, SourceId,
 };
 
 /// An activation as its owner sees it.
@@ -42,8 +42,10 @@ pub struct ActivationView {
     pub person_identifier: Path,
     /// Fields whose change alone makes a record pending.
     pub triggers: BTreeSet<FieldName>,
-    /// Who is mailed when it starts failing.
+    /// Who is mailed when it starts failing, works again, or parks records.
     pub notify: Option<String>,
+    /// Where the same is posted to.
+    pub notify_url: Option<Endpoint>,
     /// How long a record is tried before it is parked, in hours from its first failure.
     pub retry_window_hours: u32,
     /// Rises with every edit that changes what a record holds.
@@ -79,10 +81,12 @@ impl From<Activation> for ActivationView {
             triggers,
             earning: _,
             notify,
+            notify_url,
             retry_window_hours,
             status,
             why,
             transitions: _,
+            turns: _,
             revision,
             layout,
             prepared,
@@ -106,6 +110,7 @@ impl From<Activation> for ActivationView {
             person_identifier,
             triggers,
             notify,
+            notify_url,
             retry_window_hours,
             revision,
             layout,

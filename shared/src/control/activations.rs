@@ -50,7 +50,7 @@ pub struct NewActivation {
     /// Fields whose change alone makes a record pending.
     #[serde(default)]
     pub triggers: BTreeSet<FieldName>,
-    /// Who is mailed when it starts failing.
+    /// Who is mailed when it starts failing, works again, or parks records.
     #[serde(default)]
     pub notify: Option<String>,
     /// How long a record is tried before it is parked, in hours from its first failure; 72 where absent.
@@ -68,7 +68,7 @@ pub struct ActivationChange {
     /// For people.
     #[serde(default)]
     pub description: Option<String>,
-    /// Who is mailed when it starts failing; null for nobody.
+    /// Who is mailed when it starts failing, works again, or parks records; null for nobody.
     #[serde(default, deserialize_with = "present")]
     #[schemars(with = "Option<String>")]
     pub notify: Option<Option<String>>,
@@ -456,10 +456,12 @@ fn draft(new: NewActivation, now: Timestamp) -> ControlResult<Activation> {
         triggers,
         earning: Earning::default(),
         notify,
+        notify_url: None,
         retry_window_hours: retry_window_hours.unwrap_or(DEFAULT_RETRY_WINDOW_HOURS),
         status: ActivationStatus::Draft,
         why: None,
         transitions: 0,
+        turns: Vec::new(),
         revision: 1,
         layout: 1,
         prepared: None,

@@ -5,10 +5,12 @@
 //! (`run.rs`). What stays open is put in doubt by the sweep; whoever is pending without a message is
 //! found by a walk.
 
+mod announce;
 pub mod decide;
 mod effects;
 mod failing;
 mod landing;
+mod notices;
 mod plan;
 mod prepare;
 mod retry;
@@ -29,6 +31,7 @@ use jiff::{SignedDuration, Timestamp};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 
+pub use notices::receiver_secret;
 pub use plan::{Arrival, Plan, plan};
 pub use times::{InvalidTimes, Times};
 pub use walk::{is_wanted, start_job, start_replay};

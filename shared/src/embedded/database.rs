@@ -16,11 +16,11 @@ use super::OpenError;
 use crate::ports::{PortError, PortResult};
 
 /// The format that this program writes; it refuses a greater one.
-pub(super) const FORMAT: u32 = 3;
+pub(super) const FORMAT: u32 = 4;
 
 /// What makes of each format the next one, from the empty file on.
 const STEPS: [&str; FORMAT as usize] =
-    [include_str!("schema.sql"), include_str!("effects.sql"), include_str!("offers.sql")];
+    [include_str!("schema.sql"), include_str!("effects.sql"), include_str!("offers.sql"), include_str!("notices.sql")];
 
 /// Another process may look at the file with SQLite's own tools for a moment.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);

@@ -8,8 +8,10 @@ use serde::{Deserialize, Serialize};
 
 use super::change::{Change, Fact};
 use super::effect::Earning;
+use super::endpoint::Endpoint;
 use super::ids::{ActivationId, AttributeId, AudienceId, AuthorizationId, FieldName, Provider, SourceId};
 use super::merge::Touched;
+use super::notice::Channel;
 use super::person::Path;
 use super::standing::Reason;
 use super::value::AttributeType;
@@ -47,9 +49,12 @@ pub struct Activation {
     /// Which transitions must be told once, as the settings say.
     #[serde(default)]
     pub earning: Earning,
-    /// Who is mailed when it starts failing.
+    /// Who is mailed when it starts failing, works again, or parks records.
     #[serde(default)]
     pub notify: Option<String>,
+    /// Where the same is posted to, signed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub notify_url: Option<Endpoint>,
     /// How long a record is tried before it is parked, in hours from its first failure.
     pub retry_window_hours: u32,
     /// What it is doing.
@@ -60,6 +65,10 @@ pub struct Activation {
     /// Rises with every change of status: names each one, so that it is told once.
     #[serde(default)]
     pub transitions: u64,
+    /// The latest changes of status that its owner is told of, the oldest first; whoever tells notes them within a
+    /// minute. Written with the status, so that neither is there without the other.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub turns: Vec<Turn>,
     /// Rises with every edit that changes what a record holds; older receipts do not cover it.
     pub revision: u64,
     /// Rises with every edit that the vendor's side must be prepared for (a new link, a new label).
@@ -72,6 +81,31 @@ pub struct Activation {
     /// When it was first activated.
     #[serde(default)]
     pub activated_at: Option<Timestamp>,
+}
+
+/// Most turns that are kept: more than an activation can take between two sweeps.
+const MOST_TURNS: usize = 16;
+
+/// A change of status that the owner is told of.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Turn {
+    /// [`Activation::transitions`] with it: names the change.
+    pub transition: u64,
+    /// What it was.
+    pub turned: Turned,
+}
+
+/// What a change of status means to the owner.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "to", rename_all = "snake_case")]
+pub enum Turned {
+    /// It stopped.
+    Failing {
+        /// Why.
+        why: Reason,
+    },
+    /// It works again.
+    Recovered,
 }
 
 /// The result of the destination's `prepare`.
@@ -155,9 +189,33 @@ impl ActivationStatus {
 impl Activation {
     /// Goes over to a status; a reason belongs to failing alone.
     pub fn set_status(&mut self, status: ActivationStatus, why: Option<Reason>) {
+        let was_failing = self.status == ActivationStatus::Failing;
         self.status = status;
         self.why = why;
         self.transitions += 1;
+        let turned = match (status, &self.why) {
+            (ActivationStatus::Failing, Some(why)) if !was_failing => Some(Turned::Failing { why: why.clone() }),
+            (ActivationStatus::Active | ActivationStatus::Backfilling, _) if was_failing => Some(Turned::Recovered),
+            (
+                ActivationStatus::Draft
+                | ActivationStatus::Backfilling
+                | ActivationStatus::Active
+                | ActivationStatus::Paused
+                | ActivationStatus::Failing
+                | ActivationStatus::Removed,
+                _,
+            ) => None,
+        };
+        self.turns.extend(turned.map(|turned| Turn { transition: self.transitions, turned }));
+        let told_long_ago = self.turns.len().saturating_sub(MOST_TURNS);
+        self.turns.drain(..told_long_ago);
+    }
+
+    /// By which ways its owner is told of it.
+    pub fn channels(&self) -> BTreeSet<Channel> {
+        let mail = self.notify.as_ref().map(|_| Channel::Mail);
+        let webhook = self.notify_url.as_ref().map(|_| Channel::Webhook);
+        [Some(Channel::Event), mail, webhook].into_iter().flatten().collect()
     }
 
     /// Audiences that exist.

@@ -81,6 +81,11 @@ pub enum Message {
         #[serde(default)]
         attempts: u32,
     },
+    /// Tell an activation's owner what some channel does not know yet.
+    Tell {
+        /// Which.
+        activation: ActivationId,
+    },
 }
 
 /// "Look at these people for this activation."

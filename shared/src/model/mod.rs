@@ -6,12 +6,14 @@ pub mod activation;
 pub mod catalog;
 pub mod change;
 pub mod effect;
+pub mod endpoint;
 pub mod flight;
 pub mod identifier;
 pub mod ids;
 pub mod job;
 pub mod merge;
 pub mod message;
+pub mod notice;
 pub mod pending;
 pub mod person;
 pub mod sighting;
@@ -22,10 +24,11 @@ pub mod value;
 #[cfg(test)]
 mod tests;
 
-pub use activation::{Activation, ActivationStatus, AttributeLink, AudienceLink, LinkState};
+pub use activation::{Activation, ActivationStatus, AttributeLink, AudienceLink, LinkState, Turn, Turned};
 pub use catalog::{Attribute, Audience, Authorization, Source, SourceAuthentication};
 pub use change::{Change, Fact, Origin};
 pub use effect::{Earned, Earning, Effect, EffectId, EffectState, Transition};
+pub use endpoint::Endpoint;
 pub use flight::{Flight, FlightKind};
 pub use identifier::{Identifier, InstallationKey};
 pub use ids::{
@@ -34,6 +37,7 @@ pub use ids::{
 };
 pub use job::{Job, JobKind, JobStatus, Replay};
 pub use message::{Lane, Message, Nudge, QueueName};
+pub use notice::{Channel, Happening, Notice, NoticeBook, ParkedCounts};
 pub use person::{Entry, Former, Gone, GoneReason, Membership, Path, Person, Suppression, Version};
 pub use sighting::{Address, Sightings};
 pub use standing::{Doubt, Ending, Outcome, Reason, Receipt, RecordStanding, Standing};

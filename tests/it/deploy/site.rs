@@ -112,6 +112,7 @@ fn owner(emulator: &Emulator) -> Settings {
         queue_url_prefix: format!("{}/000000000000/{PREFIX}", emulator.url),
         secret_prefix: PREFIX.to_owned(),
         mail_from: None,
+        event_bus: None,
         twins: [].into(),
         region: "us-east-1".to_owned(),
         function_name: "owner".to_owned(),

@@ -6,6 +6,7 @@ mod authorizations;
 mod destinations;
 mod effects;
 mod evidence;
+mod notices;
 mod sources;
 
 use std::sync::Arc;
@@ -51,6 +52,7 @@ pub(crate) fn all() -> OpenApiRouter<Arc<Api>> {
         .merge(sources::routes())
         .merge(authorizations::routes())
         .merge(activations::routes())
+        .merge(notices::routes())
         .merge(effects::routes())
         .merge(evidence::routes())
         .merge(destinations::routes())
