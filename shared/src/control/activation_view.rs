@@ -48,6 +48,8 @@ pub struct ActivationView {
     pub notify_url: Option<Endpoint>,
     /// How long a record is tried before it is parked, in hours from its first failure.
     pub retry_window_hours: u32,
+    /// How long a parked record waits for a replay, in days; null for ever.
+    pub keep_parked_days: Option<u32>,
     /// Rises with every edit that changes what a record holds.
     pub revision: u64,
     /// Rises with every edit that the vendor's side must be prepared for.
@@ -83,6 +85,7 @@ impl From<Activation> for ActivationView {
             notify,
             notify_url,
             retry_window_hours,
+            keep_parked_days,
             status,
             why,
             transitions: _,
@@ -112,6 +115,7 @@ impl From<Activation> for ActivationView {
             notify,
             notify_url,
             retry_window_hours,
+            keep_parked_days,
             revision,
             layout,
             prepared_layout,

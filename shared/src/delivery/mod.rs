@@ -13,6 +13,7 @@ mod landing;
 mod notices;
 mod plan;
 mod prepare;
+mod reconcile;
 mod retry;
 mod run;
 mod send;
@@ -34,7 +35,7 @@ use rand::rngs::StdRng;
 pub use notices::receiver_secret;
 pub use plan::{Arrival, Plan, plan};
 pub use times::{InvalidTimes, Times};
-pub use walk::{is_wanted, start_job, start_replay};
+pub use walk::{is_wanted, start_job, start_reconciliation, start_replay};
 
 use crate::catalog::{CachedCatalog, Snapshot};
 use crate::destination::{Context, Destination, Links};

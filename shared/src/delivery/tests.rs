@@ -42,6 +42,7 @@ impl Strict {
             batch: 16,
             bulk: None,
             effects: 1,
+            read_back: None,
             settings: schemars::schema_for!(String),
             credentials: schemars::schema_for!(String),
         };

@@ -29,6 +29,7 @@ fn activation(id: &str, audience: &str) -> Activation {
         notify: None,
         notify_url: None,
         retry_window_hours: 72,
+        keep_parked_days: None,
         status: ActivationStatus::Active,
         why: None,
         transitions: 0,

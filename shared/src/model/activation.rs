@@ -57,6 +57,9 @@ pub struct Activation {
     pub notify_url: Option<Endpoint>,
     /// How long a record is tried before it is parked, in hours from its first failure.
     pub retry_window_hours: u32,
+    /// How long a parked record waits for a replay, in days; for ever where absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub keep_parked_days: Option<u32>,
     /// What it is doing.
     pub status: ActivationStatus,
     /// Why it is failing.

@@ -204,6 +204,7 @@ async fn end_people(site: &mut Site) {
 async fn lose_a_walk(site: &mut Site) {
     site.call("POST", "/v1/activations/act/resync", Value::Null).await;
     site.call("POST", "/v1/activations/act/replay", json!({"ended": ["delivered"]})).await;
+    site.call("POST", "/v1/activations/act/reconcile", json!({"mode": "repair"})).await;
     site.lose_messages();
     site.pass(A_WHILE);
     site.task(Task::Sweep).await;
@@ -244,6 +245,8 @@ async fn look(site: &mut Site) {
         "activations/act/accounting",
         "activations/act/filtered",
         "activations/act/rejected",
+        "activations/act/given-up",
+        "activations/act/reasons",
     ] {
         site.call("GET", &format!("/v1/{path}"), Value::Null).await;
     }

@@ -25,6 +25,7 @@ use utoipa_axum::routes;
 
 use crate::{Api, Problem};
 
+pub(crate) use activations::Reconcile;
 pub(crate) use destinations::DestinationView;
 
 /// What handlers answer.

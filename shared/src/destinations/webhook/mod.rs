@@ -40,6 +40,7 @@ static SPEC: LazyLock<Spec> = LazyLock::new(|| Spec {
     batch: 500,
     bulk: None,
     effects: 1,
+    read_back: None,
     settings: schema_for!(Settings),
     credentials: schema_for!(Credentials),
 });
