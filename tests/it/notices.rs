@@ -193,6 +193,28 @@ async fn a_receiver_must_be_public_and_its_secret_one_of_standard_webhooks() {
     assert_eq!(status, 404);
 }
 
+#[tokio::test]
+async fn two_sweeps_and_two_tellers_at_once_tell_once() {
+    let mut world = told().await;
+    world.receiver.push_fault(Fault::once(FaultKind::Unauthorized));
+    world.ingest(&[entered("anna", "cats", 1)]).await;
+    while world.get("/v1/activations/act").await["status"] != "failing" {
+        world.runner.turn().await.unwrap();
+        tokio::task::yield_now().await;
+    }
+    let engine = &world.system.engine;
+    let act = "act".parse().unwrap();
+    let (one, other) = tokio::join!(engine.sweep(), engine.sweep());
+    assert!(one.unwrap().to_tell + other.unwrap().to_tell >= 1);
+    let deadline = world.clock.now() + SignedDuration::from_mins(1);
+    let (one, other) = tokio::join!(engine.tell(&act, deadline), engine.tell(&act, deadline));
+    one.unwrap();
+    other.unwrap();
+    assert_eq!(said(&world).await, ["activation.failing"]);
+    world.settle().await;
+    assert_eq!(said(&world).await, ["activation.failing"]);
+}
+
 /// Dies when a step is reached first.
 struct DiesAt(Step, AtomicBool);
 

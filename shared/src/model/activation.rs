@@ -192,26 +192,27 @@ impl ActivationStatus {
 impl Activation {
     /// Goes over to a status; a reason belongs to failing alone.
     pub fn set_status(&mut self, status: ActivationStatus, why: Option<Reason>) {
-        let was_failing = self.status == ActivationStatus::Failing;
+        let turned = self.turned(status, why.as_ref());
         self.status = status;
         self.why = why;
         self.transitions += 1;
-        let turned = match (status, &self.why) {
-            (ActivationStatus::Failing, Some(why)) if !was_failing => Some(Turned::Failing { why: why.clone() }),
-            (ActivationStatus::Active | ActivationStatus::Backfilling, _) if was_failing => Some(Turned::Recovered),
-            (
-                ActivationStatus::Draft
-                | ActivationStatus::Backfilling
-                | ActivationStatus::Active
-                | ActivationStatus::Paused
-                | ActivationStatus::Failing
-                | ActivationStatus::Removed,
-                _,
-            ) => None,
-        };
         self.turns.extend(turned.map(|turned| Turn { transition: self.transitions, turned }));
         let told_long_ago = self.turns.len().saturating_sub(MOST_TURNS);
         self.turns.drain(..told_long_ago);
+    }
+
+    /// What going over to a status means to the owner. Who was told that it stopped is told that it works again, though
+    /// it was paused in between.
+    fn turned(&self, status: ActivationStatus, why: Option<&Reason>) -> Option<Turned> {
+        let is_failing = self.status == ActivationStatus::Failing;
+        let told_failing = self.turns.last().is_some_and(|turn| turn.turned != Turned::Recovered);
+        match status {
+            ActivationStatus::Failing => why.filter(|_| !is_failing).map(|why| Turned::Failing { why: why.clone() }),
+            ActivationStatus::Active | ActivationStatus::Backfilling => {
+                (is_failing || told_failing).then_some(Turned::Recovered)
+            }
+            ActivationStatus::Draft | ActivationStatus::Paused | ActivationStatus::Removed => None,
+        }
     }
 
     /// By which ways its owner is told of it.

@@ -105,6 +105,19 @@ fn an_activation_of_before_has_nothing_to_tell() {
 }
 
 #[test]
+fn who_was_told_that_it_stopped_is_told_that_it_works_again_after_a_pause_too() {
+    let mut activation = activation();
+    activation.set_status(ActivationStatus::Failing, Some(Reason::new("no")));
+    activation.set_status(ActivationStatus::Paused, None);
+    assert_eq!(activation.turns.len(), 1);
+    activation.set_status(ActivationStatus::Active, None);
+    activation.set_status(ActivationStatus::Paused, None);
+    activation.set_status(ActivationStatus::Active, None);
+    let turned: Vec<_> = activation.turns.iter().map(|turn| (turn.transition, turn.turned.clone())).collect();
+    assert_eq!(turned, [(1, Turned::Failing { why: Reason::new("no") }), (3, Turned::Recovered)]);
+}
+
+#[test]
 fn turns_are_bounded() {
     let mut activation = activation();
     for _ in 0..40 {
