@@ -1,6 +1,7 @@
 //! What a destination's author writes: five verbs over plain data. The engine decides who is sent what
 //! and when, and what a failure means for the rest; a destination only speaks its vendor's language.
 
+mod read_back;
 pub(crate) mod said;
 pub(crate) mod strict;
 
@@ -19,6 +20,8 @@ use crate::model::{
     PersonKey, Provider, Reason, RecordId, Value,
 };
 use crate::ports::Secret;
+
+pub use read_back::{ReadBack, Seen};
 
 /// A destination. Stateless: what it must remember it leaves in notes and memos.
 #[async_trait]
@@ -104,6 +107,13 @@ pub trait Destination: Send + Sync {
         Ok(BTreeMap::new())
     }
 
+    /// Looks what the vendor shows of items that were delivered, changing nothing. In their order as far as it comes:
+    /// whoever asked goes on behind what was looked at. Only where [`Spec::read_back`] says so.
+    async fn read_back(&self, context: &Context<'_>, items: &[Item]) -> ReadBack {
+        let _ = (context, items);
+        ReadBack::default()
+    }
+
     /// Reads the vendor's own webhook. `None`: nothing that concerns us.
     ///
     /// # Errors
@@ -143,6 +153,8 @@ pub struct Spec {
     pub bulk: Option<Bulk>,
     /// Most effects of one call of `perform`; 0 where there are none.
     pub effects: usize,
+    /// Most items of one call of `read_back`, where the vendor lets what it shows be read.
+    pub read_back: Option<usize>,
     /// Schema of the settings; its descriptions are the help that a person reads.
     pub settings: Schema,
     /// Schema of the credentials.

@@ -1,8 +1,11 @@
 //! The only way out: calls to allowed origins, no redirects, a token for every request, timeouts that
 //! end before the run does, and errors that never carry a URL, a body or a header.
 
+mod post;
+mod tokens;
+
 use std::collections::BTreeMap;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,12 +18,13 @@ use reqwest::{Method, Request, RequestBuilder, StatusCode};
 use crate::destination::{Applied, Failure};
 use crate::metrics::{Meter, Metric};
 use crate::model::budget::{Budget, Health, Probe};
+use crate::model::endpoint::is_public;
 use crate::model::{AuthorizationId, Lane, Reason, RunId, TraceId};
 use crate::ports::{Clock, Ledger};
 
-mod tokens;
-
 use tokens::Purse;
+
+pub use post::Posted;
 
 /// Nothing longer than this is believed of a `Retry-After`.
 pub const MAX_RETRY_AFTER: SignedDuration = SignedDuration::from_hours(1);
@@ -120,33 +124,6 @@ impl Resolve for PublicNames {
                 Ok(Box::new(public.into_iter()) as Addrs)
             }
         })
-    }
-}
-
-/// Whether an address is one of the internet's, and none of this machine, its network or its cloud.
-pub fn is_public(address: IpAddr) -> bool {
-    match address {
-        IpAddr::V4(address) => {
-            let [a, b, c, _] = address.octets();
-            let shared = a == 100 && (64..128).contains(&b);
-            let reserved = a == 0 || a >= 240 || (a, b, c) == (192, 0, 0) || (a == 198 && (b == 18 || b == 19));
-            !(address.is_private()
-                || address.is_loopback()
-                || address.is_link_local()
-                || address.is_multicast()
-                || address.is_documentation()
-                || shared
-                || reserved)
-        }
-        IpAddr::V6(address) => match (address.to_ipv4_mapped(), address.segments()) {
-            (Some(mapped), _) => is_public(mapped.into()),
-            // The addresses of the other kind, as translators write them.
-            (None, [0x64, 0xff9b, 0, 0, 0, 0, high, low]) => {
-                is_public(Ipv4Addr::from((u32::from(high) << 16) | u32::from(low)).into())
-            }
-            // Only what begins with 001 is given out to anybody.
-            (None, [first, second, ..]) => first & 0xe000 == 0x2000 && (first, second) != (0x2001, 0xdb8),
-        },
     }
 }
 
@@ -407,36 +384,6 @@ fn read_http_date(text: &str) -> Option<Timestamp> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn only_addresses_of_the_internet_are_public() {
-        for address in ["8.8.8.8", "100.128.0.1", "172.32.0.1", "2a00:1450:4001:829::200e", "64:ff9b::808:808"] {
-            assert!(is_public(address.parse().unwrap()), "{address}");
-        }
-        for address in [
-            "127.0.0.1",
-            "10.1.2.3",
-            "172.16.0.1",
-            "192.168.1.1",
-            "169.254.169.254",
-            "100.64.0.1",
-            "0.0.0.0",
-            "224.0.0.1",
-            "255.255.255.255",
-            "198.18.0.1",
-            "192.0.0.8",
-            "::1",
-            "::",
-            "fe80::1",
-            "fd00:ec2::254",
-            "ff02::1",
-            "::ffff:10.0.0.1",
-            "64:ff9b::a9fe:a9fe",
-            "2001:db8::1",
-        ] {
-            assert!(!is_public(address.parse().unwrap()), "{address}");
-        }
-    }
 
     #[test]
     fn retry_after_is_read_as_seconds_and_as_a_date_and_capped() {

@@ -1,5 +1,7 @@
-//! What Muster needs from the world: eight traits, implemented on SQLite (`embedded`) and, on AWS, on
-//! DynamoDB, SQS, Secrets Manager and SES. One suite of promises runs on every implementation.
+//! What Muster needs from the world: eleven traits, implemented on SQLite (`embedded`) and, on AWS, on
+//! DynamoDB, SQS, Secrets Manager, SES and EventBridge. One suite of promises runs on every implementation.
+
+mod notices;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -14,6 +16,8 @@ use crate::model::{
     ActivationId, AuthorizationId, Effect, EffectId, Flight, FlightId, Job, JobId, KeyHash, Message, Person, PersonKey,
     QueueName, RecordId, SourceId, Standing, Version,
 };
+
+pub use notices::{Event, Events, Notices};
 
 /// Our own failure: table, queue or vault. The caller gives up its run; the queue brings the message back.
 #[derive(Debug, thiserror::Error)]
@@ -50,12 +54,16 @@ pub struct Ports {
     pub ledger: Arc<dyn Ledger>,
     /// What must happen once.
     pub effects: Arc<dyn Effects>,
+    /// Up to where owners were told.
+    pub notices: Arc<dyn Notices>,
     /// Messages.
     pub queue: Arc<dyn Queue>,
     /// Secrets.
     pub vault: Arc<dyn Vault>,
     /// Mails to owners.
     pub mailer: Arc<dyn Mailer>,
+    /// Events for whoever listens.
+    pub events: Arc<dyn Events>,
     /// The time.
     pub clock: Arc<dyn Clock>,
     /// Measurements.
@@ -418,7 +426,8 @@ impl std::fmt::Debug for Secret {
     }
 }
 
-/// Secrets by name: `installation`, `source/<id>`, `authorization/<id>`, `signal/<activation>`, `api`.
+/// Secrets by name: `installation`, `source/<id>`, `authorization/<id>`, `signal/<activation>`,
+/// `notices/<activation>`, `api`.
 #[async_trait]
 pub trait Vault: Send + Sync {
     /// One secret.
@@ -446,11 +455,20 @@ pub struct Mail {
     pub at: Timestamp,
 }
 
+/// What became of a mail.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mailed {
+    /// It is sent, or was before, or nothing is ever sent here.
+    Sent,
+    /// Somebody began to send it and may still be at it: to be asked again later.
+    UnderWay,
+}
+
 /// Mails to owners.
 #[async_trait]
 pub trait Mailer: Send + Sync {
     /// Sends a mail unless one of its key was sent.
-    async fn send(&self, mail: Mail) -> PortResult<()>;
+    async fn send(&self, mail: Mail) -> PortResult<Mailed>;
 }
 
 /// The time. Nothing else reads one.

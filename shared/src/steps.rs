@@ -63,11 +63,17 @@ pub enum Step {
     Prepared,
     /// The preparation is noted.
     PreparedNoted,
+    /// The sweep noted what an owner is to be told, and asked nobody to tell it yet.
+    NoticesNoted,
+    /// Somebody is about to tell an owner, and nothing has left yet.
+    NoticesLeased,
+    /// The owner was told, nothing is stored of it.
+    NoticesTold,
 }
 
 impl Step {
     /// Every step, in the order of the protocol.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 24] = [
         Self::RowsMerged,
         Self::RowsWritten,
         Self::PeopleNudged,
@@ -89,6 +95,9 @@ impl Step {
         Self::CursorSaved,
         Self::Prepared,
         Self::PreparedNoted,
+        Self::NoticesNoted,
+        Self::NoticesLeased,
+        Self::NoticesTold,
     ];
 
     fn name(self) -> &'static str {
@@ -114,6 +123,9 @@ impl Step {
             Self::CursorSaved => "cursor-saved",
             Self::Prepared => "prepared",
             Self::PreparedNoted => "prepared-noted",
+            Self::NoticesNoted => "notices-noted",
+            Self::NoticesLeased => "notices-leased",
+            Self::NoticesTold => "notices-told",
         }
     }
 }

@@ -276,7 +276,7 @@ async fn while_the_key_is_refused_nothing_is_lost_and_a_new_key_goes_on_by_itsel
         assert_eq!(world.shows(&address(user), "cats"), "1");
     }
     assert_eq!(world.account().await["delivered"], 30);
-    assert_eq!(world.system.embedded.mails().await.unwrap().len(), 1);
+    assert_eq!(world.system.embedded.mails().await.unwrap().len(), 2, "and one that it works again");
 }
 
 #[tokio::test]

@@ -42,6 +42,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "http",
             "catalog",
             "installation",
+            "standard_webhooks",
             "steps",
             "metrics",
         ],
@@ -49,7 +50,18 @@ const MAY_USE: &[(&str, &[&str])] = &[
     // It starts the engine's walks.
     (
         "control",
-        &["model", "mapping", "ports", "destination", "destinations", "http", "catalog", "installation", "delivery"],
+        &[
+            "model",
+            "mapping",
+            "ports",
+            "destination",
+            "destinations",
+            "http",
+            "catalog",
+            "installation",
+            "delivery",
+            "standard_webhooks",
+        ],
     ),
 ];
 

@@ -1,6 +1,7 @@
 //! What the tests of several places share.
 
 pub mod contract;
+pub mod notices;
 pub mod port_suite;
 pub mod world;
 pub mod worlds;

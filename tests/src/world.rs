@@ -11,15 +11,18 @@ use muster::delivery::Dice;
 use muster::embedded::JumpClock;
 use muster::http::HttpTimes;
 use muster::metrics::{Meter, Unmeasured};
-use muster::ports::Clock;
+use muster::ports::{Clock, Events};
 use muster::steps::{Steps, Unwatched};
 use muster_local::runner::Runner;
 use muster_local::system::{System, Wiring};
+use muster_memory::KeptEvents;
 use muster_twins::clock::TwinClock;
 use muster_twins::heyloyalty::{Counters, HeyloyaltyTwin, MemberView, Options, SeedList, SeedMember};
 use muster_twins::webhook::WebhookTwin;
 use serde_json::{Value, json};
 use tower::ServiceExt;
+
+use crate::notices::{NOTICES, NoticeReceiver};
 
 /// The twin's list.
 pub const LIST: u64 = 4711;
@@ -37,6 +40,10 @@ pub struct World {
     pub twin: HeyloyaltyTwin,
     /// A receiver of webhooks at `https://receiver.example`.
     pub receiver: WebhookTwin,
+    /// A receiver of notices at [`NOTICES`].
+    pub notices: NoticeReceiver,
+    /// Events as they were published.
+    pub events: Arc<KeptEvents>,
     /// Muster.
     pub system: Arc<System>,
     /// Calls the handlers.
@@ -106,13 +113,17 @@ impl World {
             ..muster_twins::webhook::Options::default()
         });
         let receiver = receiver.await.expect("the receiver starts");
+        let notices = NoticeReceiver::start().await.expect("the receiver of notices starts");
+        let events = Arc::new(KeptEvents::default());
         let rewrites = BTreeMap::from([
+            (NOTICES.to_owned(), notices.url.clone()),
             ("https://api.heyloyalty.com".to_owned(), platform),
             ("https://receiver.example".to_owned(), receiver.api_url().expect("it listens")),
         ]);
         let wiring = Wiring {
             rewrites,
             meter: setup.meter.unwrap_or_else(|| Arc::new(Unmeasured)),
+            events: Some(Arc::clone(&events) as Arc<dyn Events>),
             http: HttpTimes { request: setup.patience, ..HttpTimes::default() },
             dice: Dice::seeded(7),
             steps: setup.steps,
@@ -120,7 +131,7 @@ impl World {
         };
         let system = Arc::new(System::open(wiring).await.expect("the system opens"));
         let runner = Runner::new(Arc::clone(&system)).await.expect("the runner starts");
-        let mut world = Self { clock, twin, receiver, system, runner, accepted: 0 };
+        let mut world = Self { clock, twin, receiver, notices, events, system, runner, accepted: 0 };
         world
             .post(
                 "/v1/sources",

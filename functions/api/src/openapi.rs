@@ -6,8 +6,8 @@ use std::sync::LazyLock;
 
 use muster::control::{
     AccountingView, ActivationChange, ActivationView, AttributeView, AudienceView, AuthorizationChange, EffectView,
-    EffectWord, KeptRecord, NewActivation, NewAudience, NewAuthorization, NewSource, Page, PersonEvidence, PersonQuery,
-    SignalLogin, SourceEdit,
+    EffectWord, KeptRecord, NewActivation, NewAudience, NewAuthorization, NewSource, NoticeReceiver, Page,
+    PersonEvidence, PersonQuery, ReasonsView, SignalLogin, SourceEdit,
 };
 use muster::destination::{Checked, Discovered};
 use muster::model::{Authorization, Job, Replay, Source};
@@ -15,7 +15,7 @@ use schemars::generate::SchemaSettings;
 use serde_json::{Value, json};
 
 use crate::Problem;
-use crate::routes::{self, DestinationView, NewSecret, Renaming};
+use crate::routes::{self, DestinationView, NewSecret, Reconcile, Renaming};
 
 static DOCUMENT: LazyLock<Value> = LazyLock::new(build);
 
@@ -80,6 +80,7 @@ fn schemas() -> Value {
         NewAudience,
         NewAuthorization,
         NewSecret,
+        NoticeReceiver,
         SignalLogin,
         NewSource,
         SourceEdit,
@@ -95,6 +96,8 @@ fn schemas() -> Value {
         PersonEvidence,
         PersonQuery,
         Problem,
+        ReasonsView,
+        Reconcile,
         Renaming,
         Replay,
         Source,

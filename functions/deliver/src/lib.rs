@@ -129,5 +129,6 @@ async fn act(engine: &Engine, message: Message, deadline: Timestamp) -> PortResu
         Message::SignalKey { activation, key } => engine.signal_key(&activation, key).await,
         Message::Job { job } => engine.walk(&job, deadline).await,
         Message::Prepare { activation, attempts } => engine.prepare(&activation, attempts, deadline).await,
+        Message::Tell { activation } => engine.tell(&activation, deadline).await,
     }
 }

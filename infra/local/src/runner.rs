@@ -212,7 +212,8 @@ impl Runner {
         let flight = flight.map(after_sweep);
         let jobs = engine.ports.ledger.jobs(None).await?;
         let job = jobs.iter().filter_map(|job| job.stalls_at(engine.times.sweep_age)).min();
-        Ok([message, flight, job.map(after_sweep)].into_iter().flatten().min())
+        let notice = engine.notices_due().await?.map(after_sweep);
+        Ok([message, flight, job.map(after_sweep), notice].into_iter().flatten().min())
     }
 
     async fn keep_schedules(&mut self) -> PortResult<()> {

@@ -12,7 +12,7 @@ use muster::delivery::{Dice, Engine, Times};
 use muster::embedded::{Embedded, JumpClock};
 use muster::http::{Http, HttpTimes};
 use muster::metrics::{Meter, Unmeasured};
-use muster::ports::{Clock, PortError, Ports};
+use muster::ports::{Clock, Events, PortError, Ports};
 use muster::steps::{Steps, Unwatched};
 use muster_api::Api;
 use muster_ingest::Ingest;
@@ -38,6 +38,8 @@ pub struct Wiring {
     pub dice: Dice,
     /// Measurements.
     pub meter: Arc<dyn Meter>,
+    /// Where events go; lines of the log where it is absent.
+    pub events: Option<Arc<dyn Events>>,
 }
 
 impl Wiring {
@@ -53,6 +55,7 @@ impl Wiring {
             steps: Arc::new(Unwatched),
             dice: Dice::fresh(),
             meter: Arc::new(Unmeasured),
+            events: None,
         }
     }
 
@@ -101,12 +104,13 @@ impl System {
     /// # Errors
     /// See [`StartError`].
     pub async fn open(wiring: Wiring) -> Result<Self, StartError> {
-        let Wiring { data, clock, jump, rewrites, http, times, steps, dice, meter } = wiring;
+        let Wiring { data, clock, jump, rewrites, http, times, steps, dice, meter, events } = wiring;
         let embedded = match &data {
             Some(folder) => Embedded::open(folder, clock)?,
             None => Embedded::in_memory(clock)?,
         };
-        let ports = Ports { meter, ..embedded.ports() };
+        let ports = embedded.ports();
+        let ports = Ports { meter, events: events.unwrap_or(ports.events), ..ports };
         let http = Http::new(http, rewrites).map_err(StartError::Http)?;
         let engine = Engine::open(ports.clone(), http, times, Arc::clone(&steps), dice).await?;
         let token = muster_api::api_token(ports.vault.as_ref()).await?;

@@ -11,6 +11,7 @@
 //! | `counter` | name | count `n` |
 //! | `mark` | name | `at` |
 //! | `mail/<key>` | `-` | see [`super::mailer`] |
+//! | `notices` | activation | see [`super::notices`] |
 //!
 //! Expired items stay readable for days; they are left out when they are read.
 

@@ -17,7 +17,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::failure::unavailable;
 use super::ledger::{ALONE, key};
 use super::table::{Item, Table, Update, Updated, text};
-use crate::ports::{Mail, Mailer, PortError, PortResult};
+use crate::ports::{Mail, Mailed, Mailer, PortError, PortResult};
 
 const STORE: &str = "mailer";
 
@@ -32,6 +32,15 @@ pub(super) struct SesMailer {
     from: Option<String>,
 }
 
+/// Whose a mail is to send.
+enum Begun {
+    Ours,
+    /// Somebody's who may still be at it.
+    Others,
+    /// Nobody's any more.
+    Sent,
+}
+
 fn note_key(mail: &Mail) -> Item {
     key(format!("mail/{}", mail.dedupe_key), ALONE)
 }
@@ -41,22 +50,28 @@ impl SesMailer {
         Self { config, client: OnceLock::new(), ledger, from }
     }
 
-    /// Notes that this mail is being sent; answers whether it is ours to send.
-    async fn begin(&self, mail: &Mail, now: Timestamp) -> PortResult<bool> {
+    /// Notes that this mail is being sent; answers whose it is to send.
+    async fn begin(&self, mail: &Mail, now: Timestamp) -> PortResult<Begun> {
         let begin =
             Update::new(note_key(mail), "SET #at = :now").name("#at", "at").value(":now", text(now.to_string()));
         let Updated::Refused(note) = self.ledger.update_once(begin.clone().when("attribute_not_exists(pk)")).await?
         else {
-            return Ok(true);
+            return Ok(Begun::Ours);
         };
         let note = note.unwrap_or_default();
         let began = self.ledger.text_of(&note, "at")?;
         let left_behind = began.parse().is_ok_and(|began: Timestamp| now.duration_since(began) > LEASE);
-        if note.contains_key("m") || !left_behind {
-            return Ok(false);
+        if note.contains_key("m") {
+            return Ok(Begun::Sent);
+        }
+        if !left_behind {
+            return Ok(Begun::Others);
         }
         let take_over = begin.when("attribute_not_exists(m) AND #at = :began").value(":began", text(began));
-        Ok(matches!(self.ledger.update_once(take_over).await?, Updated::Done))
+        Ok(match self.ledger.update_once(take_over).await? {
+            Updated::Done => Begun::Ours,
+            Updated::Refused(_) => Begun::Others,
+        })
     }
 
     /// Sends; answers the message's id at SES.
@@ -83,16 +98,18 @@ impl SesMailer {
 
 #[async_trait]
 impl Mailer for SesMailer {
-    async fn send(&self, mail: Mail) -> PortResult<()> {
+    async fn send(&self, mail: Mail) -> PortResult<Mailed> {
         let Some(from) = &self.from else {
             tracing::warn!(
                 subject = mail.subject,
                 "a mail to an owner was not sent: there is no sender; set MUSTER_MAIL_FROM to a verified address"
             );
-            return Ok(());
+            return Ok(Mailed::Sent);
         };
-        if !self.begin(&mail, self.ledger.clock.now()).await? {
-            return Ok(());
+        match self.begin(&mail, self.ledger.clock.now()).await? {
+            Begun::Ours => {}
+            Begun::Others => return Ok(Mailed::UnderWay),
+            Begun::Sent => return Ok(Mailed::Sent),
         }
         let id = match self.send_now(from, &mail).await {
             Ok(id) => id,
@@ -103,6 +120,6 @@ impl Mailer for SesMailer {
         };
         let sent = Update::new(note_key(&mail), "SET m = :m").value(":m", text(id));
         self.ledger.update(sent).await?;
-        Ok(())
+        Ok(Mailed::Sent)
     }
 }

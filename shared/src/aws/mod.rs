@@ -1,5 +1,5 @@
 //! The ports on AWS: rows, catalog and ledger on three DynamoDB tables, queues on SQS, secrets in Secrets
-//! Manager, mails over SES.
+//! Manager, mails over SES, events on EventBridge.
 //!
 //! Lambda puts region and credentials into the environment, and that is where they are taken from: the SDK's
 //! own chain would read profiles, ask a metadata service and bring three more clients into the binary to end
@@ -8,10 +8,12 @@
 mod catalog;
 mod claims;
 mod effects;
+mod events;
 mod failure;
 mod function;
 mod ledger;
 mod mailer;
+mod notices;
 mod people;
 mod queue;
 mod settings;
@@ -38,8 +40,10 @@ use crate::metrics::Unmeasured;
 use crate::ports::{Clock, Document, Kind, PortResult, Ports};
 use catalog::CatalogTable;
 use effects::EffectsTable;
+use events::EventBridge;
 use ledger::LedgerTable;
 use mailer::SesMailer;
+use notices::NoticesTable;
 use people::PeopleTable;
 use queue::Queues;
 use table::Table;
@@ -63,9 +67,11 @@ pub struct AwsPorts {
     catalog: Arc<CatalogTable>,
     ledger: Arc<LedgerTable>,
     effects: Arc<EffectsTable>,
+    notices: Arc<NoticesTable>,
     queue: Arc<Queues>,
     vault: Arc<SecretsVault>,
     mailer: Arc<SesMailer>,
+    events: Arc<EventBridge>,
     clock: Arc<dyn Clock>,
 }
 
@@ -87,6 +93,7 @@ impl AwsPorts {
             catalog: Arc::new(CatalogTable { table: table(&settings.catalog_table, catalog::STORE) }),
             ledger: Arc::new(LedgerTable { table: ledger.clone() }),
             effects: Arc::new(EffectsTable { table: ledger.clone() }),
+            notices: Arc::new(NoticesTable { table: ledger.clone() }),
             queue: Arc::new(Queues {
                 client: aws_sdk_sqs::Client::new(&config),
                 url_prefix: settings.queue_url_prefix.clone(),
@@ -98,6 +105,7 @@ impl AwsPorts {
                 secrets_max_age,
                 Arc::clone(&clock),
             )),
+            events: Arc::new(EventBridge::new(config.clone(), settings.event_bus.clone())),
             mailer: Arc::new(SesMailer::new(config, ledger, settings.mail_from.clone())),
             clock,
         }
@@ -110,9 +118,11 @@ impl AwsPorts {
             catalog: self.catalog.clone(),
             ledger: self.ledger.clone(),
             effects: self.effects.clone(),
+            notices: self.notices.clone(),
             queue: self.queue.clone(),
             vault: self.vault.clone(),
             mailer: self.mailer.clone(),
+            events: self.events.clone(),
             clock: self.clock.clone(),
             meter: Arc::new(Unmeasured),
         }

@@ -18,6 +18,8 @@ pub struct Settings {
     pub secret_prefix: String,
     /// `MUSTER_MAIL_FROM`: the sender of mails to owners, verified with SES. Optional.
     pub mail_from: Option<String>,
+    /// `MUSTER_EVENT_BUS`: the bus of EventBridge that events for owners go to. Optional.
+    pub event_bus: Option<String>,
     /// `MUSTER_TWINS`: vendors' origins that stand-ins on this machine answer for. Optional, for tests.
     pub twins: BTreeMap<String, String>,
     /// `AWS_LAMBDA_FUNCTION_NAME`: what measurements are told apart by.
@@ -93,6 +95,7 @@ impl Settings {
             queue_url_prefix: required("MUSTER_QUEUE_URL_PREFIX", "the URL of a queue without the queue's own name")?,
             secret_prefix: required("MUSTER_SECRET_PREFIX", "what the names of the secrets begin with")?,
             mail_from: optional("MUSTER_MAIL_FROM"),
+            event_bus: optional("MUSTER_EVENT_BUS"),
             twins: optional("MUSTER_TWINS")
                 .map_or_else(|| Ok(BTreeMap::new()), |json| twins(&json, endpoint.as_deref()))?,
             function_name: optional("AWS_LAMBDA_FUNCTION_NAME").unwrap_or_else(|| "muster".to_owned()),

@@ -8,8 +8,8 @@ use serde::Serialize;
 
 use crate::model::activation::Prepared;
 use crate::model::{
-    Activation, ActivationId, ActivationStatus, AttributeLink, AudienceLink, AuthorizationId, FieldName, Path,
-    Provider, Reason, SourceId,
+    Activation, ActivationId, ActivationStatus, AttributeLink, AudienceLink, AuthorizationId, Endpoint, FieldName,
+    Path, Provider, Reason, SourceId,
 };
 
 /// An activation as its owner sees it.
@@ -42,10 +42,14 @@ pub struct ActivationView {
     pub person_identifier: Path,
     /// Fields whose change alone makes a record pending.
     pub triggers: BTreeSet<FieldName>,
-    /// Who is mailed when it starts failing.
+    /// Who is mailed when it starts failing, works again, or parks records.
     pub notify: Option<String>,
+    /// Where the same is posted to.
+    pub notify_url: Option<Endpoint>,
     /// How long a record is tried before it is parked, in hours from its first failure.
     pub retry_window_hours: u32,
+    /// How long a parked record waits for a replay, in days; null for ever.
+    pub keep_parked_days: Option<u32>,
     /// Rises with every edit that changes what a record holds.
     pub revision: u64,
     /// Rises with every edit that the vendor's side must be prepared for.
@@ -79,10 +83,13 @@ impl From<Activation> for ActivationView {
             triggers,
             earning: _,
             notify,
+            notify_url,
             retry_window_hours,
+            keep_parked_days,
             status,
             why,
             transitions: _,
+            turns: _,
             revision,
             layout,
             prepared,
@@ -106,7 +113,9 @@ impl From<Activation> for ActivationView {
             person_identifier,
             triggers,
             notify,
+            notify_url,
             retry_window_hours,
+            keep_parked_days,
             revision,
             layout,
             prepared_layout,

@@ -12,12 +12,15 @@ use super::{Control, ControlError, ControlResult, MAX_NAME, Page, Part, check_de
 use crate::model::activation::DEFAULT_RETRY_WINDOW_HOURS;
 use crate::model::{
     Activation, ActivationId, ActivationStatus, AttributeId, AttributeLink, AudienceId, AudienceLink, AuthorizationId,
-    Earning, FieldName, Identifier, IdentifierType, Job, JobKind, LinkState, Path, Provider, Replay, SourceId,
+    Earning, FieldName, Identifier, IdentifierType, Job, JobKind, LinkState, Path, Provider, ReconcileMode, Replay,
+    SourceId,
 };
 use crate::ports::PortResult;
 
 /// Longest retry window, in hours: a month.
 const MAX_RETRY_WINDOW_HOURS: u32 = 720;
+/// Longest time that parked records are kept, in days, where it is not for ever.
+const MAX_KEEP_PARKED_DAYS: u32 = 3650;
 
 /// An activation to be made, as a draft.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
@@ -50,12 +53,16 @@ pub struct NewActivation {
     /// Fields whose change alone makes a record pending.
     #[serde(default)]
     pub triggers: BTreeSet<FieldName>,
-    /// Who is mailed when it starts failing.
+    /// Who is mailed when it starts failing, works again, or parks records.
     #[serde(default)]
     pub notify: Option<String>,
     /// How long a record is tried before it is parked, in hours from its first failure; 72 where absent.
     #[serde(default)]
     pub retry_window_hours: Option<u32>,
+    /// How long a parked record waits for a replay, in days; for ever where absent. Afterwards it is listed as given
+    /// up, its receipt stays, and a replay sends it only where it is asked for.
+    #[serde(default)]
+    pub keep_parked_days: Option<u32>,
 }
 
 /// A change of an activation: what is absent stays.
@@ -68,7 +75,7 @@ pub struct ActivationChange {
     /// For people.
     #[serde(default)]
     pub description: Option<String>,
-    /// Who is mailed when it starts failing; null for nobody.
+    /// Who is mailed when it starts failing, works again, or parks records; null for nobody.
     #[serde(default, deserialize_with = "present")]
     #[schemars(with = "Option<String>")]
     pub notify: Option<Option<String>>,
@@ -90,6 +97,10 @@ pub struct ActivationChange {
     /// How long a record is tried before it is parked, in hours from its first failure.
     #[serde(default)]
     pub retry_window_hours: Option<u32>,
+    /// How long a parked record waits for a replay, in days; null for ever.
+    #[serde(default, deserialize_with = "present")]
+    #[schemars(with = "Option<u32>")]
+    pub keep_parked_days: Option<Option<u32>>,
 }
 
 /// Links of audiences added and removed.
@@ -144,6 +155,16 @@ fn check_retry_window(hours: Option<u32>) -> ControlResult<()> {
     }
 }
 
+fn check_keep_parked(days: Option<u32>) -> ControlResult<()> {
+    match days {
+        Some(days) if !(1..=MAX_KEEP_PARKED_DAYS).contains(&days) => {
+            let reason = format!("must be between 1 and {MAX_KEEP_PARKED_DAYS}");
+            Err(ControlError::invalid("keep_parked_days", reason))
+        }
+        Some(_) | None => Ok(()),
+    }
+}
+
 fn check_links(attributes: &[AttributeLink]) -> ControlResult<()> {
     let mut seen = BTreeSet::new();
     match attributes.iter().position(|link| !seen.insert(&link.attribute)) {
@@ -159,6 +180,7 @@ fn check_edit(change: &ActivationChange) -> ControlResult<()> {
     check_description(change.description.as_deref().unwrap_or_default())?;
     check_notify(change.notify.as_ref().and_then(Option::as_deref))?;
     check_retry_window(change.retry_window_hours)?;
+    check_keep_parked(change.keep_parked_days.flatten())?;
     if let Some(edit) = &change.audiences
         && let Some(both) = edit.add.intersection(&edit.remove).next()
     {
@@ -414,6 +436,24 @@ impl Control {
         }
         Ok(crate::delivery::start_replay(&self.ports, &activation, replay, SignedDuration::ZERO).await?)
     }
+
+    /// Compares people at rest with what the vendor shows, and sends again who differs where that is asked for.
+    ///
+    /// # Errors
+    /// `NotFound`; `Conflict` for a destination that cannot be read back, and for an activation that does not deliver
+    /// or is not prepared yet.
+    pub async fn reconcile(&self, id: &ActivationId, mode: ReconcileMode) -> ControlResult<Job> {
+        let activation = self.activation(id).await?;
+        let spec = self.known_destination(&activation.destination)?.spec();
+        if spec.read_back.is_none() {
+            let reason = format!("{} does not let be read what it shows, so there is nothing to compare", spec.name);
+            return Err(ControlError::conflict(reason));
+        }
+        if !activation.status.delivers() || !activation.is_prepared() {
+            return Err(ControlError::conflict("the activation does not deliver: activate or resume it first"));
+        }
+        Ok(crate::delivery::start_reconciliation(&self.ports, &activation, mode, SignedDuration::ZERO).await?)
+    }
 }
 
 fn draft(new: NewActivation, now: Timestamp) -> ControlResult<Activation> {
@@ -431,11 +471,13 @@ fn draft(new: NewActivation, now: Timestamp) -> ControlResult<Activation> {
         triggers,
         notify,
         retry_window_hours,
+        keep_parked_days,
     } = new;
     check_text("name", &name, MAX_NAME)?;
     check_description(&description)?;
     check_notify(notify.as_deref())?;
     check_retry_window(retry_window_hours)?;
+    check_keep_parked(keep_parked_days)?;
     check_links(&attributes)?;
     let person_identifier = match person_identifier {
         Some(path) => path,
@@ -456,10 +498,13 @@ fn draft(new: NewActivation, now: Timestamp) -> ControlResult<Activation> {
         triggers,
         earning: Earning::default(),
         notify,
+        notify_url: None,
         retry_window_hours: retry_window_hours.unwrap_or(DEFAULT_RETRY_WINDOW_HOURS),
+        keep_parked_days,
         status: ActivationStatus::Draft,
         why: None,
         transitions: 0,
+        turns: Vec::new(),
         revision: 1,
         layout: 1,
         prepared: None,

@@ -66,11 +66,13 @@ pub fn apply(activation: &mut Activation, change: &ActivationChange) -> Conseque
         person_identifier,
         triggers,
         retry_window_hours,
+        keep_parked_days,
     } = change;
     set(&mut activation.name, name.as_ref());
     set(&mut activation.description, description.as_ref());
     set(&mut activation.notify, notify.as_ref());
     set(&mut activation.retry_window_hours, retry_window_hours.as_ref());
+    set(&mut activation.keep_parked_days, keep_parked_days.as_ref());
     // A trigger decides when a record is looked at, not what it holds: a field that changed since the
     // receipt is pending by its own version.
     set(&mut activation.triggers, triggers.as_ref());

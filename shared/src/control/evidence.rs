@@ -12,8 +12,8 @@ use super::{Control, ControlError, ControlResult, MAX_PART, Page, Part, page};
 use crate::model::accounting::Accounting;
 use crate::model::pending::{Due, RecordShape, due, records};
 use crate::model::{
-    Activation, ActivationId, AudienceId, GoneReason, Identifier, IdentifierType, Job, Outcome, Person, PersonKey,
-    Receipt, RecordId, SourceId, Standing,
+    Activation, ActivationId, AudienceId, GoneReason, Identifier, IdentifierType, Job, Outcome, Parking, Person,
+    PersonKey, Receipt, RecordId, SourceId, Standing,
 };
 use crate::ports::{Row, Segment, Walked};
 
@@ -162,7 +162,7 @@ pub struct ReceiptView {
 }
 
 /// The ends of a record, and its waiting room.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum OutcomeView {
     /// The vendor has it.
@@ -173,6 +173,8 @@ pub enum OutcomeView {
     Rejected,
     /// Given up for now, kept for a replay.
     Parked,
+    /// Parked for longer than the activation keeps such records: a replay must ask for it.
+    GivenUp,
     /// To be tried again.
     Waiting,
 }
@@ -184,8 +186,10 @@ pub enum Kept {
     Filtered,
     /// Rejected records.
     Rejected,
-    /// Parked records.
+    /// Parked records that wait for a replay.
     Parked,
+    /// Parked records that do no longer.
+    GivenUp,
 }
 
 /// A record that was not delivered.
@@ -214,18 +218,35 @@ pub struct AccountingView {
     pub account: Accounting,
 }
 
-impl From<&Receipt> for ReceiptView {
-    fn from(receipt: &Receipt) -> Self {
+impl OutcomeView {
+    /// The end of a receipt, as its activation sees it now.
+    pub fn of(receipt: &Receipt, activation: &Activation, now: Timestamp) -> Self {
+        match activation.parking(receipt, now) {
+            Some(Parking::GivenUp) => Self::GivenUp,
+            Some(Parking::Waits) | None => Self::plain(&receipt.outcome),
+        }
+    }
+
+    fn plain(outcome: &Outcome) -> Self {
+        match outcome {
+            Outcome::Delivered => Self::Delivered,
+            Outcome::Filtered { .. } => Self::Filtered,
+            Outcome::Rejected { .. } => Self::Rejected,
+            Outcome::Parked { .. } => Self::Parked,
+            Outcome::Waiting { .. } => Self::Waiting,
+        }
+    }
+}
+
+impl ReceiptView {
+    fn new(receipt: &Receipt, shown: OutcomeView) -> Self {
         let Receipt { outcome, version, revision, doubt: _, at, said, inside, trying } = receipt;
-        let (kind, not_before) = match outcome {
-            Outcome::Delivered => (OutcomeView::Delivered, None),
-            Outcome::Filtered { .. } => (OutcomeView::Filtered, None),
-            Outcome::Rejected { .. } => (OutcomeView::Rejected, None),
-            Outcome::Parked { .. } => (OutcomeView::Parked, None),
-            Outcome::Waiting { not_before, .. } => (OutcomeView::Waiting, Some(*not_before)),
+        let not_before = match outcome {
+            Outcome::Waiting { not_before, .. } => Some(*not_before),
+            Outcome::Delivered | Outcome::Filtered { .. } | Outcome::Rejected { .. } | Outcome::Parked { .. } => None,
         };
         Self {
-            outcome: kind,
+            outcome: shown,
             reason: outcome.reason().map(ToString::to_string),
             not_before,
             attempts: trying.map_or(0, |trying| trying.attempts),
@@ -247,34 +268,46 @@ fn view_due(due: Due) -> DueView {
     }
 }
 
-fn view_standing(person: &Person, standing: &Standing, known: Option<(&Activation, RecordShape)>) -> StandingView {
+fn view_standing(
+    person: &Person,
+    standing: &Standing,
+    known: Option<(&Activation, RecordShape)>,
+    now: Timestamp,
+) -> StandingView {
     let of_standing = || standing.records.keys().cloned().collect();
     let ids = known.map_or_else(of_standing, |(activation, shape)| records(person, standing, activation, shape));
     let view = |id: RecordId| {
         let due = known.map_or(DueView::Gone, |(activation, _)| view_due(due(person, standing, activation, &id)));
-        (id.to_string(), RecordView { due, receipt: standing.receipt(&id).map(ReceiptView::from) })
+        let shown = |receipt: &Receipt| match known {
+            Some((activation, _)) => OutcomeView::of(receipt, activation, now),
+            None => OutcomeView::plain(&receipt.outcome),
+        };
+        let receipt = standing.receipt(&id).map(|receipt| ReceiptView::new(receipt, shown(receipt)));
+        (id.to_string(), RecordView { due, receipt })
     };
     StandingView { accepted: 0, records: ids.into_iter().map(view).collect(), effects: Vec::new() }
 }
 
 impl Kept {
-    fn holds(self, receipt: &Receipt) -> bool {
-        match receipt.outcome {
-            Outcome::Filtered { .. } => self == Self::Filtered,
-            Outcome::Rejected { .. } => self == Self::Rejected,
-            Outcome::Parked { .. } => self == Self::Parked,
-            Outcome::Delivered | Outcome::Waiting { .. } => false,
+    fn holds(self, outcome: OutcomeView) -> bool {
+        match outcome {
+            OutcomeView::Filtered => self == Self::Filtered,
+            OutcomeView::Rejected => self == Self::Rejected,
+            OutcomeView::Parked => self == Self::Parked,
+            OutcomeView::GivenUp => self == Self::GivenUp,
+            OutcomeView::Delivered | OutcomeView::Waiting => false,
         }
     }
 
-    fn of(self, row: &Row, activation: &Activation) -> Vec<KeptRecord> {
+    fn of(self, row: &Row, activation: &Activation, now: Timestamp) -> Vec<KeptRecord> {
         let records = row.standing.records.iter().filter_map(|(id, record)| {
-            let receipt = record.receipt.as_ref().filter(|receipt| self.holds(receipt))?;
-            Some(KeptRecord {
+            let receipt = record.receipt.as_ref()?;
+            let outcome = OutcomeView::of(receipt, activation, now);
+            self.holds(outcome).then(|| KeptRecord {
                 person: row.person.key,
                 record: id.to_string(),
                 due: view_due(due(&row.person, &row.standing, activation, id)),
-                receipt: ReceiptView::from(receipt),
+                receipt: ReceiptView::new(receipt, outcome),
             })
         });
         records.collect()
@@ -300,13 +333,14 @@ impl Control {
         let person = row.ok_or(ControlError::NotFound { what: "person" })?.person;
         let standings = self.ports.people.standings(key).await?;
         let activations: Vec<Activation> = self.read_all().await?;
+        let now = self.now();
         let ids: BTreeSet<&ActivationId> = standings.keys().chain(person.accepted.keys()).collect();
         let view = |id: &ActivationId| {
             let known = activations.iter().find(|one| one.id == *id);
             let known = known.and_then(|one| Some((one, self.destination(&one.destination)?.spec().shape)));
             let standing = standings.get(id).cloned().unwrap_or_default();
             let accepted = person.accepted.get(id).copied().unwrap_or(0);
-            (id.clone(), StandingView { accepted, ..view_standing(&person, &standing, known) })
+            (id.clone(), StandingView { accepted, ..view_standing(&person, &standing, known, now) })
         };
         let mut views: BTreeMap<ActivationId, StandingView> = ids.into_iter().map(view).collect();
         for activation in activations.iter().filter(|activation| !activation.earning.on.is_empty()) {
@@ -318,7 +352,7 @@ impl Control {
         Ok(view_person(&person, views))
     }
 
-    /// Filtered, rejected or parked records, in the store's own order of people. A part may be short, or empty,
+    /// Filtered, rejected, parked or given-up records, in the store's own order of people. A part may be short, or empty,
     /// and still have a next one: so many rows are looked at for each, and no more.
     ///
     /// # Errors
@@ -332,11 +366,12 @@ impl Control {
             None => None,
         };
         let limit = part.limit.clamp(1, MAX_PART);
+        let now = self.now();
         let mut items = Vec::new();
         for _ in 0..MAX_PAGES {
             let Walked { rows, next } = self.walk_page(&activation, after).await?;
             for (at, row) in rows.iter().enumerate() {
-                items.extend(kept.of(row, &activation));
+                items.extend(kept.of(row, &activation, now));
                 let rest = if at + 1 < rows.len() { Some(row.person.key) } else { next };
                 if let Some(rest) = rest.filter(|_| items.len() >= limit) {
                     return Ok(Page { items, next: Some(rest.to_string()) });

@@ -13,6 +13,8 @@ pub mod authorizations;
 pub mod changes;
 pub mod effects;
 pub mod evidence;
+pub mod notices;
+pub mod reasons;
 pub mod signals;
 pub mod sources;
 #[cfg(test)]
@@ -39,6 +41,8 @@ pub use audiences::{AttributeView, AudienceView, NewAudience};
 pub use authorizations::{AuthorizationChange, NewAuthorization};
 pub use effects::{EffectView, EffectWord};
 pub use evidence::{AccountingView, Kept, KeptRecord, PersonEvidence, PersonQuery};
+pub use notices::NoticeReceiver;
+pub use reasons::{ReasonsPart, ReasonsView};
 pub use signals::SignalLogin;
 pub use sources::{NewSource, SourceEdit, SourceSecret};
 

@@ -97,7 +97,8 @@ fn missing<'r>(still: Vec<&'r Row>, landed: &BTreeMap<ItemId, Landed>) -> Vec<&'
     still.into_iter().filter(|row| by_person.get(&row.person.key).copied().unwrap_or(any_lost)).collect()
 }
 
-fn items(row: &Row, activation: &Activation, shape: crate::model::pending::RecordShape) -> Vec<Item> {
+/// What the current key of each record shall show.
+pub(super) fn items(row: &Row, activation: &Activation, shape: crate::model::pending::RecordShape) -> Vec<Item> {
     records(&row.person, &row.standing, activation, shape)
         .into_iter()
         .filter_map(|record| match plan(&row.person, &row.standing, activation, &record).arrival {

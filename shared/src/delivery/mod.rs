@@ -5,12 +5,15 @@
 //! (`run.rs`). What stays open is put in doubt by the sweep; whoever is pending without a message is
 //! found by a walk.
 
+mod announce;
 pub mod decide;
 mod effects;
 mod failing;
 mod landing;
+mod notices;
 mod plan;
 mod prepare;
+mod reconcile;
 mod retry;
 mod run;
 mod send;
@@ -29,9 +32,10 @@ use jiff::{SignedDuration, Timestamp};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 
+pub use notices::receiver_secret;
 pub use plan::{Arrival, Plan, plan};
 pub use times::{InvalidTimes, Times};
-pub use walk::{is_wanted, start_job, start_replay};
+pub use walk::{is_wanted, start_job, start_reconciliation, start_replay};
 
 use crate::catalog::{CachedCatalog, Snapshot};
 use crate::destination::{Context, Destination, Links};

@@ -220,6 +220,7 @@ impl<'a> Run<'a> {
         let answers = self.engine.ports.people.settle(settlements).await?;
         let (told, moved) = self.course.settled(outcomes, answers, self.engine.now());
         told.iter().for_each(|outcome| self.measure(outcome));
+        self.engine.count_parked(&self.subject.activation.id, &told).await?;
         Ok(moved)
     }
 

@@ -1,5 +1,5 @@
 //! Every minute: flights that still stand when their worker must have ended, erasures that may be done,
-//! activations that may work again.
+//! activations that may work again, owners who do not know yet.
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -30,6 +30,8 @@ pub struct Swept {
     pub revived: usize,
     /// Activations to be tried or compared again.
     pub looked_at: usize,
+    /// Activations whose owners are to be told something.
+    pub to_tell: usize,
 }
 
 impl Engine {
@@ -53,6 +55,7 @@ impl Engine {
         }
         swept.revived = self.revive_jobs(now).await?;
         swept.looked_at = self.look_again(now).await?;
+        swept.to_tell = self.note_news(now).await?;
         Ok(swept)
     }
 

@@ -44,6 +44,7 @@ impl Strict {
             calls: 1,
             bulk: None,
             effects: 1,
+            read_back: None,
             settings: schemars::schema_for!(String),
             credentials: schemars::schema_for!(String),
         };

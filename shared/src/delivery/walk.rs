@@ -5,12 +5,13 @@ use std::collections::BTreeSet;
 
 use jiff::{SignedDuration, Timestamp};
 
+use super::reconcile::Slice;
 use super::{Engine, LIVE_NUDGE, plain_nudge};
 use crate::catalog::{Edit, edit_activation, get};
 use crate::model::pending::{Due, RecordShape, due, records};
 use crate::model::{
     Activation, ActivationId, ActivationStatus, Job, JobId, JobKind, JobStatus, Lane, Message, Nudge, PersonKey,
-    QueueName, Reason, Replay,
+    QueueName, Reason, ReconcileMode, Reconciliation, Replay,
 };
 use crate::ports::{Doubted, MAX_DELAY, Outgoing, PortResult, Ports, Row, Segment, Walked};
 use crate::steps::Step;
@@ -29,7 +30,7 @@ pub async fn start_job(
     kind: JobKind,
     delay: SignedDuration,
 ) -> PortResult<Job> {
-    start(ports, activation, kind, None, delay).await
+    start(ports, activation, kind, (None, None), delay).await
 }
 
 /// Starts a replay after `delay`.
@@ -39,14 +40,24 @@ pub async fn start_replay(
     replay: Replay,
     delay: SignedDuration,
 ) -> PortResult<Job> {
-    start(ports, activation, JobKind::Replay, Some(replay), delay).await
+    start(ports, activation, JobKind::Replay, (Some(replay), None), delay).await
+}
+
+/// Starts a comparison with the vendor after `delay`.
+pub async fn start_reconciliation(
+    ports: &Ports,
+    activation: &Activation,
+    mode: ReconcileMode,
+    delay: SignedDuration,
+) -> PortResult<Job> {
+    start(ports, activation, JobKind::Reconcile, (None, Some(Reconciliation::new(mode))), delay).await
 }
 
 async fn start(
     ports: &Ports,
     activation: &Activation,
     kind: JobKind,
-    replay: Option<Replay>,
+    (replay, reconciliation): (Option<Replay>, Option<Reconciliation>),
     delay: SignedDuration,
 ) -> PortResult<Job> {
     let id: JobId = uuid::Uuid::now_v7().to_string().parse().expect("a UUID is a slug");
@@ -64,6 +75,7 @@ async fn start(
         ended_at: None,
         why: None,
         replay,
+        reconciliation,
     };
     ports.ledger.put_job(&job).await?;
     let message = Message::Job { job: job.id.clone() };
@@ -124,8 +136,14 @@ impl Engine {
                 let message = Message::Job { job: id.clone() };
                 return self.send_message(&QueueName::Jobs, &message, SignedDuration::ZERO).await;
             }
-            if !self.walk_page(&job, &activation).await? {
-                return Ok(());
+            let slice = match &job.reconciliation {
+                Some(reconciliation) => self.reconcile(&job, reconciliation, &activation, deadline).await?,
+                None if self.walk_page(&job, &activation).await? => Slice::More,
+                None => Slice::Over,
+            };
+            match slice {
+                Slice::More => {}
+                Slice::Over => return Ok(()),
             }
         }
     }
@@ -142,9 +160,9 @@ impl Engine {
         };
         let spec = self.destination(&activation.destination)?.spec();
         let now = self.now();
-        let doubted = doubted(&rows, job);
+        let doubted = doubted(&rows, job, activation, now);
         let people: Vec<PersonKey> = match job.kind {
-            JobKind::Replay => {
+            JobKind::Replay | JobKind::Reconcile => {
                 let people = doubted.iter().map(|(Doubted::Person(person) | Doubted::Record(person, _))| *person);
                 people.collect::<BTreeSet<_>>().into_iter().collect()
             }
@@ -220,19 +238,24 @@ fn people_per_pause(replay: &Replay) -> Option<usize> {
 }
 
 /// What of a page is to be sent again although its receipts say that it is done.
-fn doubted(rows: &[Row], job: &Job) -> Vec<Doubted> {
+fn doubted(rows: &[Row], job: &Job, activation: &Activation, now: Timestamp) -> Vec<Doubted> {
     match (&job.replay, job.kind) {
         (Some(replay), _) => {
             let picked = |row: &Row| {
                 let records = row.standing.records.iter().filter(|(record, standing)| {
-                    standing.receipt.as_ref().is_some_and(|receipt| replay.picks(&row.person, record, receipt))
+                    let receipt = standing.receipt.as_ref();
+                    receipt.is_some_and(|receipt| {
+                        replay.picks(&row.person, record, receipt, activation.parking(receipt, now))
+                    })
                 });
                 records.map(|(record, _)| Doubted::Record(row.person.key, record.clone())).collect::<Vec<_>>()
             };
             rows.iter().flat_map(picked).collect()
         }
         (None, JobKind::Resync) => rows.iter().map(|row| Doubted::Person(row.person.key)).collect(),
-        (None, JobKind::Backfill | JobKind::Resume | JobKind::CatchUp | JobKind::Replay) => Vec::new(),
+        (None, JobKind::Backfill | JobKind::Resume | JobKind::CatchUp | JobKind::Replay | JobKind::Reconcile) => {
+            Vec::new()
+        }
     }
 }
 

@@ -1,4 +1,4 @@
--- Format 4: budgets hold more than one bucket, and breakers; messages are shared out fairly.
+-- Format 5: budgets hold more than one bucket, and breakers; messages are shared out fairly.
 DROP TABLE buckets;
 CREATE TABLE allowances (
     authorization TEXT PRIMARY KEY,

@@ -16,13 +16,14 @@ use super::OpenError;
 use crate::ports::{PortError, PortResult};
 
 /// The format that this program writes; it refuses a greater one.
-pub(super) const FORMAT: u32 = 4;
+pub(super) const FORMAT: u32 = 5;
 
 /// What makes of each format the next one, from the empty file on.
 const STEPS: [&str; FORMAT as usize] = [
     include_str!("schema.sql"),
     include_str!("effects.sql"),
     include_str!("offers.sql"),
+    include_str!("notices.sql"),
     include_str!("allowances.sql"),
 ];
 

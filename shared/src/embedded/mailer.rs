@@ -14,7 +14,7 @@ use rusqlite::params;
 
 use super::OpenError;
 use super::database::{Database, Failure, decode, encode};
-use crate::ports::{Mail, Mailer, PortResult};
+use crate::ports::{Mail, Mailed, Mailer, PortResult};
 
 const STORE: &str = "mailer";
 
@@ -60,7 +60,7 @@ fn numbered(database: &Database) -> Result<Vec<(i64, Mail)>, Failure> {
 
 #[async_trait]
 impl Mailer for Outbox {
-    async fn send(&self, mail: Mail) -> PortResult<()> {
+    async fn send(&self, mail: Mail) -> PortResult<Mailed> {
         let folder = self.folder.clone();
         let write = move |database: &Database| {
             let body = encode(&mail)?;
@@ -76,7 +76,7 @@ impl Mailer for Outbox {
                 // The mail is sent: its row is there, and the file comes at the next start.
                 tracing::warn!(number, %error, "mail kept, but its file in the outbox could not be written");
             }
-            Ok(())
+            Ok(Mailed::Sent)
         };
         self.database.run(STORE, write).await
     }

@@ -9,6 +9,7 @@ mod effects;
 mod key_file;
 mod ledger;
 mod mailer;
+mod notices;
 mod people;
 mod queue;
 #[cfg(test)]
@@ -31,6 +32,7 @@ use database::Database;
 use effects::EffectsTable;
 use ledger::LedgerTables;
 use mailer::Outbox;
+use notices::{Logged, NoticesTable};
 use people::PeopleTable;
 use vault::SealedVault;
 
@@ -102,6 +104,7 @@ pub struct Embedded {
     catalog: Arc<CatalogTable>,
     ledger: Arc<LedgerTables>,
     effects: Arc<EffectsTable>,
+    notices: Arc<NoticesTable>,
     queue: Arc<LocalQueue>,
     vault: Arc<SealedVault>,
     mailer: Arc<Outbox>,
@@ -142,6 +145,7 @@ impl Embedded {
             catalog: Arc::new(CatalogTable { database: Arc::clone(&database) }),
             ledger: Arc::new(LedgerTables { database: Arc::clone(&database) }),
             effects: Arc::new(EffectsTable { database: Arc::clone(&database) }),
+            notices: Arc::new(NoticesTable { database: Arc::clone(&database) }),
             queue: Arc::new(LocalQueue::new(database, Arc::clone(&clock))),
             vault: Arc::new(vault),
             mailer: Arc::new(mailer),
@@ -156,9 +160,11 @@ impl Embedded {
             catalog: self.catalog.clone(),
             ledger: self.ledger.clone(),
             effects: self.effects.clone(),
+            notices: self.notices.clone(),
             queue: self.queue.clone(),
             vault: self.vault.clone(),
             mailer: self.mailer.clone(),
+            events: Arc::new(Logged),
             clock: self.clock.clone(),
             meter: Arc::new(Unmeasured),
         }

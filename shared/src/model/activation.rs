@@ -8,8 +8,10 @@ use serde::{Deserialize, Serialize};
 
 use super::change::{Change, Fact};
 use super::effect::Earning;
+use super::endpoint::Endpoint;
 use super::ids::{ActivationId, AttributeId, AudienceId, AuthorizationId, FieldName, Provider, SourceId};
 use super::merge::Touched;
+use super::notice::Channel;
 use super::person::Path;
 use super::standing::Reason;
 use super::value::AttributeType;
@@ -47,11 +49,17 @@ pub struct Activation {
     /// Which transitions must be told once, as the settings say.
     #[serde(default)]
     pub earning: Earning,
-    /// Who is mailed when it starts failing.
+    /// Who is mailed when it starts failing, works again, or parks records.
     #[serde(default)]
     pub notify: Option<String>,
+    /// Where the same is posted to, signed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub notify_url: Option<Endpoint>,
     /// How long a record is tried before it is parked, in hours from its first failure.
     pub retry_window_hours: u32,
+    /// How long a parked record waits for a replay, in days; for ever where absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub keep_parked_days: Option<u32>,
     /// What it is doing.
     pub status: ActivationStatus,
     /// Why it is failing.
@@ -60,6 +68,10 @@ pub struct Activation {
     /// Rises with every change of status: names each one, so that it is told once.
     #[serde(default)]
     pub transitions: u64,
+    /// The latest changes of status that its owner is told of, the oldest first; whoever tells notes them within a
+    /// minute. Written with the status, so that neither is there without the other.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub turns: Vec<Turn>,
     /// Rises with every edit that changes what a record holds; older receipts do not cover it.
     pub revision: u64,
     /// Rises with every edit that the vendor's side must be prepared for (a new link, a new label).
@@ -72,6 +84,31 @@ pub struct Activation {
     /// When it was first activated.
     #[serde(default)]
     pub activated_at: Option<Timestamp>,
+}
+
+/// Most turns that are kept: more than an activation can take between two sweeps.
+const MOST_TURNS: usize = 16;
+
+/// A change of status that the owner is told of.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Turn {
+    /// [`Activation::transitions`] with it: names the change.
+    pub transition: u64,
+    /// What it was.
+    pub turned: Turned,
+}
+
+/// What a change of status means to the owner.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "to", rename_all = "snake_case")]
+pub enum Turned {
+    /// It stopped.
+    Failing {
+        /// Why.
+        why: Reason,
+    },
+    /// It works again.
+    Recovered,
 }
 
 /// The result of the destination's `prepare`.
@@ -155,9 +192,34 @@ impl ActivationStatus {
 impl Activation {
     /// Goes over to a status; a reason belongs to failing alone.
     pub fn set_status(&mut self, status: ActivationStatus, why: Option<Reason>) {
+        let turned = self.turned(status, why.as_ref());
         self.status = status;
         self.why = why;
         self.transitions += 1;
+        self.turns.extend(turned.map(|turned| Turn { transition: self.transitions, turned }));
+        let told_long_ago = self.turns.len().saturating_sub(MOST_TURNS);
+        self.turns.drain(..told_long_ago);
+    }
+
+    /// What going over to a status means to the owner. Who was told that it stopped is told that it works again, though
+    /// it was paused in between.
+    fn turned(&self, status: ActivationStatus, why: Option<&Reason>) -> Option<Turned> {
+        let is_failing = self.status == ActivationStatus::Failing;
+        let told_failing = self.turns.last().is_some_and(|turn| turn.turned != Turned::Recovered);
+        match status {
+            ActivationStatus::Failing => why.filter(|_| !is_failing).map(|why| Turned::Failing { why: why.clone() }),
+            ActivationStatus::Active | ActivationStatus::Backfilling => {
+                (is_failing || told_failing).then_some(Turned::Recovered)
+            }
+            ActivationStatus::Draft | ActivationStatus::Paused | ActivationStatus::Removed => None,
+        }
+    }
+
+    /// By which ways its owner is told of it.
+    pub fn channels(&self) -> BTreeSet<Channel> {
+        let mail = self.notify.as_ref().map(|_| Channel::Mail);
+        let webhook = self.notify_url.as_ref().map(|_| Channel::Webhook);
+        [Some(Channel::Event), mail, webhook].into_iter().flatten().collect()
     }
 
     /// Audiences that exist.

@@ -8,6 +8,8 @@ use serde::{Deserialize, Serialize};
 
 use super::ids::{ActivationId, AudienceId, JobId, PersonKey, RecordId};
 use super::person::Person;
+use super::reconcile::Reconciliation;
+use super::retention::{OfGivenUp, Parking};
 use super::standing::{Ending, Reason, Receipt};
 
 /// A job with its progress.
@@ -45,6 +47,9 @@ pub struct Job {
     /// Whom a replay sends again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub replay: Option<Replay>,
+    /// What a comparison is for and found.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reconciliation: Option<Reconciliation>,
 }
 
 /// Which records a replay sends again, and how fast. What is absent picks everything.
@@ -67,6 +72,9 @@ pub struct Replay {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<String>")]
     pub until: Option<Timestamp>,
+    /// Whether records are sent too that were parked for longer than the activation keeps such.
+    #[serde(default, skip_serializing_if = "OfGivenUp::is_default")]
+    pub given_up: OfGivenUp,
     /// Only this person.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<String>")]
@@ -78,13 +86,14 @@ pub struct Replay {
 
 impl Replay {
     /// Whether it sends a record of this person again.
-    pub fn picks(&self, person: &Person, record: &RecordId, receipt: &Receipt) -> bool {
-        let Self { ended, audience, reason, since, until, person: only, people_per_second: _ } = self;
+    pub fn picks(&self, person: &Person, record: &RecordId, receipt: &Receipt, parking: Option<Parking>) -> bool {
+        let Self { ended, audience, reason, since, until, given_up, person: only, people_per_second: _ } = self;
         let of_audience = |audience: &AudienceId| match record {
             RecordId::Person => person.memberships.contains_key(audience),
             RecordId::Audience(one) => one == audience,
         };
         receipt.outcome.ending().is_some_and(|ending| ended.contains(&ending))
+            && given_up.admits(parking)
             && audience.as_ref().is_none_or(of_audience)
             && reason.as_ref().is_none_or(|reason| receipt.outcome.reason().is_some_and(|told| told.as_str() == reason))
             && since.is_none_or(|since| receipt.at >= since)
@@ -116,6 +125,8 @@ pub enum JobKind {
     Resync,
     /// By hand: whoever a filter picks, again.
     Replay,
+    /// By hand: people at rest are compared with what the vendor shows; where it is asked for, whoever differs again.
+    Reconcile,
 }
 
 /// How far a job is.

@@ -81,6 +81,11 @@ pub enum Message {
         #[serde(default)]
         attempts: u32,
     },
+    /// Tell an activation's owner what some channel does not know yet.
+    Tell {
+        /// Which.
+        activation: ActivationId,
+    },
 }
 
 /// "Look at these people for this activation."
@@ -124,7 +129,8 @@ impl Message {
             Self::Landed { activation, .. }
             | Self::Signal { activation, .. }
             | Self::SignalKey { activation, .. }
-            | Self::Prepare { activation, .. } => Some(activation),
+            | Self::Prepare { activation, .. }
+            | Self::Tell { activation } => Some(activation),
             Self::Job { .. } => None,
         }
     }

@@ -7,14 +7,18 @@ pub mod budget;
 pub mod catalog;
 pub mod change;
 pub mod effect;
+pub mod endpoint;
 pub mod flight;
 pub mod identifier;
 pub mod ids;
 pub mod job;
 pub mod merge;
 pub mod message;
+pub mod notice;
 pub mod pending;
 pub mod person;
+pub mod reconcile;
+pub mod retention;
 pub mod sighting;
 pub mod standing;
 pub mod trace;
@@ -23,10 +27,11 @@ pub mod value;
 #[cfg(test)]
 mod tests;
 
-pub use activation::{Activation, ActivationStatus, AttributeLink, AudienceLink, LinkState};
+pub use activation::{Activation, ActivationStatus, AttributeLink, AudienceLink, LinkState, Turn, Turned};
 pub use catalog::{Attribute, Audience, Authorization, Source, SourceAuthentication};
 pub use change::{Change, Fact, Origin};
 pub use effect::{Earned, Earning, Effect, EffectId, EffectState, Transition};
+pub use endpoint::Endpoint;
 pub use flight::{Flight, FlightKind};
 pub use identifier::{Identifier, InstallationKey};
 pub use ids::{
@@ -35,7 +40,10 @@ pub use ids::{
 };
 pub use job::{Job, JobKind, JobStatus, Replay};
 pub use message::{Lane, Message, Nudge, QueueName};
+pub use notice::{Channel, Happening, Notice, NoticeBook, ParkedCounts};
 pub use person::{Entry, Former, Gone, GoneReason, Membership, Path, Person, Suppression, Version};
+pub use reconcile::{DifferenceKind, Differing, ReconcileMode, Reconciliation};
+pub use retention::{OfGivenUp, Parking};
 pub use sighting::{Address, Sightings};
 pub use standing::{Doubt, Ending, Outcome, Reason, Receipt, RecordStanding, Standing};
 pub use trace::TraceId;

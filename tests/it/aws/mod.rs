@@ -1,6 +1,7 @@
 //! What only the ports on AWS have to cope with, and what they cost.
 
 mod door;
+mod events;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::io::Read;
@@ -13,7 +14,7 @@ use muster::aws::{AwsPorts, SECRETS_MAX_AGE, Settings};
 use muster::embedded::JumpClock;
 use muster::model::person::MAX_ROW_BYTES;
 use muster::model::{ActivationId, JobStatus, PersonKey, QueueName};
-use muster::ports::{Mail, Outgoing, PersonWrite, Ports, Secret, Segment, Settlement, Written};
+use muster::ports::{Mail, Mailed, Outgoing, PersonWrite, Ports, Secret, Segment, Settlement, Written};
 use muster_runtime::recorder::item_bytes;
 use muster_tests::port_suite::PortWorld;
 use muster_tests::port_suite::fixtures::{job, key, next, person, read, start, with_field, write};
@@ -139,7 +140,7 @@ async fn a_mail_left_behind_by_who_died_is_sent_once_its_lease_is_over() {
     put.send().await.unwrap();
     let clock = Arc::new(JumpClock::frozen_at(start()));
     let ports = AwsPorts::open(&world.settings, clock.clone(), SECRETS_MAX_AGE).ports();
-    ports.mailer.send(mail()).await.unwrap();
+    assert_eq!(ports.mailer.send(mail()).await.unwrap(), Mailed::UnderWay);
     assert_eq!(world.mails().await.len(), 0, "somebody may be at it");
     clock.advance(SignedDuration::from_mins(16));
     ports.mailer.send(mail()).await.unwrap();

@@ -112,6 +112,7 @@ fn owner(emulator: &Emulator) -> Settings {
         queue_url_prefix: format!("{}/000000000000/{PREFIX}", emulator.url),
         secret_prefix: PREFIX.to_owned(),
         mail_from: None,
+        event_bus: None,
         twins: [].into(),
         region: "us-east-1".to_owned(),
         function_name: "owner".to_owned(),
@@ -129,7 +130,7 @@ fn owner(emulator: &Emulator) -> Settings {
 async fn pack(folder: &Path) {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
     std::fs::create_dir(folder.join("infra")).unwrap();
-    for name in ["template.yaml", "destination.yaml", "tasks.yaml", "watch.yaml"] {
+    for name in ["template.yaml", "destination.yaml", "notices.yaml", "tasks.yaml", "watch.yaml"] {
         let template = std::fs::read_to_string(root.join("infra").join(name)).unwrap();
         // The emulator speaks no TLS, and would keep the rule that nobody may do without. It asks for a grant of
         // its own for a batch, which AWS grants with the single message: see

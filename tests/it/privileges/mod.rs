@@ -40,6 +40,7 @@ async fn roles_allow_what_functions_call_and_nothing_else() {
         ("AWS::URLSuffix", "amazonaws.com"),
         ("Prefix", &site.prefix),
         ("MailFrom", &site.mail_from),
+        ("EventBus", &site.event_bus),
         // What is optional is all there.
         ("Tracing", "Active"),
         ("SubnetIds", "subnet-1"),
@@ -63,6 +64,7 @@ fn assert_whole(site: &Site) {
         }
     }
     assert_eq!(left, Vec::<String>::new(), "routes of the API that the tour leaves out");
+    assert!(site.notices.taken().len() > 1 && site.notices.unsigned() == 0, "owners are told");
     assert_eq!(site.steps_left(), [], "steps of the protocol that the tour leaves out");
     assert_eq!(site.handled.iter().copied().collect::<Vec<_>>(), MESSAGES, "messages that the tour leaves out");
 }
@@ -115,6 +117,7 @@ fn arns(action: &str, resource: &str) -> Vec<String> {
         "secretsmanager" => {
             ["", "-a1B2c3"].map(|end| format!("arn:aws:secretsmanager:{here}:secret:{resource}{end}")).into()
         }
+        "events" => vec![format!("arn:aws:events:{here}:event-bus/{resource}")],
         "ses" => vec![format!("arn:aws:ses:{here}:identity/{resource}")],
         service => panic!("no ARN of {service} is known here"),
     }

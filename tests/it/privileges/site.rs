@@ -25,6 +25,7 @@ use muster_backfill::{Event, Task};
 use muster_ingest::Ingest;
 use muster_runtime::emulator::Emulator;
 use muster_runtime::recorder::{Call, Recorder, Units};
+use muster_tests::notices::{NOTICES, NoticeReceiver};
 use muster_tests::world::{RECEIVER_SECRET, SECRET};
 use muster_twins::clock::TwinClock;
 use muster_twins::heyloyalty::{HeyloyaltyTwin, Options};
@@ -119,10 +120,13 @@ pub(super) struct Site {
     pub(super) clock: Arc<JumpClock>,
     pub(super) twin: HeyloyaltyTwin,
     pub(super) receiver: WebhookTwin,
+    pub(super) notices: NoticeReceiver,
     /// Begins the names of everything here.
     pub(super) prefix: String,
     /// The sender of mails.
     pub(super) mail_from: String,
+    /// Where events go.
+    pub(super) event_bus: String,
     recorder: Recorder,
     letters: Arc<Letters>,
     steps: Arc<Reached>,
@@ -152,9 +156,14 @@ impl Site {
         let recorder = Recorder::start(&emulator.url, Units::Left).await.unwrap();
         settings.endpoint = Some(recorder.url.clone());
         let (twin, receiver) = start_twins(&clock).await;
-        let rewrites = [(VENDOR.to_owned(), twin.api_url()), (RECEIVER.to_owned(), receiver.api_url().unwrap())].into();
+        let notices = NoticeReceiver::start().await.unwrap();
+        let rewrites = [
+            (VENDOR.to_owned(), twin.api_url()),
+            (RECEIVER.to_owned(), receiver.api_url().unwrap()),
+            (NOTICES.to_owned(), notices.url.clone()),
+        ];
         let wiring = Wiring {
-            http: Http::new(HttpTimes::default(), rewrites).unwrap(),
+            http: Http::new(HttpTimes::default(), rewrites.into()).unwrap(),
             prefix: prefix.clone(),
             clock: clock.clone(),
             letters: Arc::default(),
@@ -175,12 +184,14 @@ impl Site {
             letters: wiring.letters,
             steps: wiring.steps,
             mail_from: wiring.settings.mail_from.unwrap(),
+            event_bus: wiring.settings.event_bus.unwrap(),
             asked: BTreeSet::new(),
             handled: BTreeSet::new(),
             swept_at: clock.now(),
             clock,
             twin,
             receiver,
+            notices,
             prefix,
             recorder,
             api,
@@ -329,11 +340,12 @@ fn kind(message: &Message) -> &'static str {
         Message::SignalKey { .. } => "signal of a key",
         Message::Job { .. } => "job",
         Message::Prepare { .. } => "prepare",
+        Message::Tell { .. } => "tell",
     }
 }
 
 /// Every kind of message.
-pub(super) const MESSAGES: [&str; 6] = ["job", "landed", "nudge", "prepare", "signal", "signal of a key"];
+pub(super) const MESSAGES: [&str; 7] = ["job", "landed", "nudge", "prepare", "signal", "signal of a key", "tell"];
 
 async fn send(router: &Router, request: Request<Body>) -> (u16, Value) {
     let response = router.clone().oneshot(request).await.unwrap();

@@ -8,6 +8,7 @@ use jiff::SignedDuration;
 use muster::aws::SECRETS_MAX_AGE;
 use muster::model::Lane;
 use muster_backfill::Task;
+use muster_tests::notices::{NOTICES, NOTICES_SECRET};
 use muster_tests::world::{LIST, SECRET, at, attribute, change, entered, exited};
 use muster_twins::heyloyalty::{Fault, FaultKind, FaultMatch, RetryAfter, SeedList, SeedMember, SeededFaults};
 use serde_json::{Value, json};
@@ -76,6 +77,8 @@ async fn describe(site: &mut Site) {
         "retry_window_hours": 1});
     site.call("POST", "/v1/activations", activation).await;
     site.call("POST", "/v1/activations/act/check", Value::Null).await;
+    let receiver = json!({"url": format!("{NOTICES}/notices"), "secret": NOTICES_SECRET});
+    site.call("PUT", "/v1/activations/act/notices", receiver).await;
 }
 
 /// Audiences and events that nobody knows, and a person who has too much to say.
@@ -201,6 +204,7 @@ async fn end_people(site: &mut Site) {
 async fn lose_a_walk(site: &mut Site) {
     site.call("POST", "/v1/activations/act/resync", Value::Null).await;
     site.call("POST", "/v1/activations/act/replay", json!({"ended": ["delivered"]})).await;
+    site.call("POST", "/v1/activations/act/reconcile", json!({"mode": "repair"})).await;
     site.lose_messages();
     site.pass(A_WHILE);
     site.task(Task::Sweep).await;
@@ -241,6 +245,8 @@ async fn look(site: &mut Site) {
         "activations/act/accounting",
         "activations/act/filtered",
         "activations/act/rejected",
+        "activations/act/given-up",
+        "activations/act/reasons",
     ] {
         site.call("GET", &format!("/v1/{path}"), Value::Null).await;
     }
@@ -249,6 +255,7 @@ async fn look(site: &mut Site) {
 }
 
 async fn remove(site: &mut Site) {
+    site.call("DELETE", "/v1/activations/act/notices", Value::Null).await;
     site.call("DELETE", "/v1/activations/act?relabel=true", Value::Null).await;
     site.run().await;
     site.call("DELETE", "/v1/authorizations/auth", Value::Null).await;

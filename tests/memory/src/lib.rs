@@ -7,6 +7,7 @@ mod clock;
 mod effects;
 mod ledger;
 mod mailer;
+mod notices;
 mod people;
 mod queue;
 mod vault;
@@ -14,15 +15,17 @@ mod vault;
 use std::sync::Arc;
 
 use muster::metrics::Unmeasured;
-use muster::ports::{Clock, Document, Kind, Mail, Ports};
+use muster::ports::{Clock, Document, Event, Kind, Mail, Ports};
 
 pub use clock::VirtualClock;
+pub use notices::KeptEvents;
 pub use queue::{MemoryQueue, ReceiptHandle, Received};
 
 use catalog::Documents;
 use effects::EffectRows;
 use ledger::Notes;
 use mailer::Outbox;
+use notices::Books;
 use people::Rows;
 use vault::Secrets;
 
@@ -32,9 +35,11 @@ pub struct Memory {
     catalog: Arc<Documents>,
     ledger: Arc<Notes>,
     effects: Arc<EffectRows>,
+    notices: Arc<Books>,
     queue: Arc<MemoryQueue>,
     vault: Arc<Secrets>,
     mailer: Arc<Outbox>,
+    events: Arc<KeptEvents>,
     clock: Arc<dyn Clock>,
 }
 
@@ -46,9 +51,11 @@ impl Memory {
             catalog: Arc::default(),
             ledger: Arc::default(),
             effects: Arc::default(),
+            notices: Arc::default(),
             queue: Arc::new(MemoryQueue::new(Arc::clone(&clock))),
             vault: Arc::default(),
             mailer: Arc::default(),
+            events: Arc::default(),
             clock,
         }
     }
@@ -60,9 +67,11 @@ impl Memory {
             catalog: self.catalog.clone(),
             ledger: self.ledger.clone(),
             effects: self.effects.clone(),
+            notices: self.notices.clone(),
             queue: self.queue.clone(),
             vault: self.vault.clone(),
             mailer: self.mailer.clone(),
+            events: self.events.clone(),
             clock: self.clock.clone(),
             meter: Arc::new(Unmeasured),
         }
@@ -76,6 +85,11 @@ impl Memory {
     /// Every mail sent, the oldest first.
     pub fn mails(&self) -> Vec<Mail> {
         self.mailer.mails()
+    }
+
+    /// Every event published, the oldest first.
+    pub fn events(&self) -> Vec<Event> {
+        self.events.all()
     }
 
     /// The former versions of a catalog document, the oldest first; a removed one's last version is among them.

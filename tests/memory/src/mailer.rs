@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use async_trait::async_trait;
-use muster::ports::{Mail, Mailer, PortResult};
+use muster::ports::{Mail, Mailed, Mailer, PortResult};
 use parking_lot::Mutex;
 
 #[derive(Debug, Default)]
@@ -25,11 +25,11 @@ impl Outbox {
 
 #[async_trait]
 impl Mailer for Outbox {
-    async fn send(&self, mail: Mail) -> PortResult<()> {
+    async fn send(&self, mail: Mail) -> PortResult<Mailed> {
         let mut sent = self.sent.lock();
         if sent.keys.insert(mail.dedupe_key.clone()) {
             sent.mails.push(mail);
         }
-        Ok(())
+        Ok(Mailed::Sent)
     }
 }

@@ -46,7 +46,7 @@ impl Emulator {
         start(&[("AUTH", "true")])
     }
 
-    /// A site of its own: empty tables, a queue of each name in `queues`, no secrets.
+    /// A site of its own: empty tables, a queue of each name in `queues`, a bus, no secrets.
     ///
     /// # Errors
     /// Where the emulator does not make them.
@@ -60,6 +60,7 @@ impl Emulator {
             queue_url_prefix: String::new(),
             secret_prefix: format!("{name}/"),
             mail_from: Some(format!("{name}@example.test")),
+            event_bus: Some(name.clone()),
             twins: [].into(),
             region: "eu-west-1".to_owned(),
             endpoint: Some(self.url.clone()),
@@ -73,6 +74,7 @@ impl Emulator {
         make_tables(&settings).await?;
         settings.queue_url_prefix = make_queues(&settings, &name, queues).await?;
         verify_sender(&settings).await?;
+        make_bus(&settings).await?;
         Ok(settings)
     }
 }
@@ -163,6 +165,12 @@ async fn verify_sender(settings: &Settings) -> Result<(), String> {
     let client = aws_sdk_sesv2::Client::new(&config(settings, settings.endpoint.as_deref()));
     let sender = settings.mail_from.clone().unwrap_or_default();
     client.create_email_identity().email_identity(sender).send().await.map_err(said)?;
+    Ok(())
+}
+
+async fn make_bus(settings: &Settings) -> Result<(), String> {
+    let client = aws_sdk_eventbridge::Client::new(&config(settings, settings.endpoint.as_deref()));
+    client.create_event_bus().name(settings.event_bus.clone().unwrap_or_default()).send().await.map_err(said)?;
     Ok(())
 }
 

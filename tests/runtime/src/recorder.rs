@@ -20,7 +20,7 @@ pub struct Call {
     pub function: String,
     /// What its role must allow, in the words of IAM: `dynamodb:UpdateItem`.
     pub actions: BTreeSet<String>,
-    /// Table, queue, or secret, by its name.
+    /// Table, queue, secret, sender or bus, by its name.
     pub resource: String,
     /// DynamoDB's read units, of 4 KB strongly consistent.
     pub read_units: f64,
@@ -187,6 +187,8 @@ fn actions(target: &str, path: &str, asked: &Json) -> Option<(BTreeSet<String>, 
             let name = if asked["SecretId"].is_string() { text(&asked["SecretId"]) } else { text(&asked["Name"]) };
             one(format!("secretsmanager:{action}"), name)
         }
+        // All entries of a call of ours are for one bus.
+        Some(("AWSEvents", action)) => one(format!("events:{action}"), text(&asked["Entries"][0]["EventBusName"])),
         Some(_) => None,
         None if path == "/v2/email/outbound-emails" => {
             one("ses:SendEmail".to_owned(), text(&asked["FromEmailAddress"]))

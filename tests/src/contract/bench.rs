@@ -7,7 +7,7 @@ use std::time::Duration;
 use jiff::SignedDuration;
 use muster::destination::{
     Action, Checked, Context, Failure, Item, ItemId, Landed, LinkedAttribute, LinkedAudience, Links, Mode, Preparation,
-    Shown, Shows, Spec, Verdict, Verdicts,
+    ReadBack, Seen, Shown, Shows, Spec, Verdict, Verdicts,
 };
 use muster::embedded::Embedded;
 use muster::http::{Account, Http, HttpTimes, Session};
@@ -187,6 +187,14 @@ impl<'w> Bench<'w> {
         let landed = self.world.destination().confirm(&self.context(&session), items).await.unwrap();
         session.end().await;
         landed
+    }
+
+    pub async fn read_back(&self, items: &[Item]) -> BTreeMap<ItemId, Seen> {
+        let session = self.session();
+        let ReadBack { seen, halted } = self.world.destination().read_back(&self.context(&session), items).await;
+        session.end().await;
+        assert_eq!(halted, None);
+        seen
     }
 
     /// The items that show all of these people the same.

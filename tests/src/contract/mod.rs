@@ -12,6 +12,7 @@ pub mod listen;
 pub mod memo;
 pub mod people;
 pub mod prepare;
+pub mod read_back;
 pub mod secrecy;
 pub mod trouble;
 pub mod world;
@@ -83,6 +84,8 @@ macro_rules! contract_suite {
             bulk::bulk_in_trouble_is_tried_again
             bulk::a_refused_bulk_is_delivered_all_the_same
             bulk::refused_credentials_stop_bulk
+            read_back::what_is_shown_is_read_back
+            read_back::one_is_read_back_as_many_are
             memo::a_memo_saves_requests
             memo::a_memo_of_somebody_who_vanished_misleads_nobody
             memo::a_memo_of_somebody_who_unsubscribed_is_not_believed_for_ever

@@ -12,6 +12,7 @@ pub mod effects;
 pub mod fixtures;
 pub mod ledger;
 pub mod mailer;
+pub mod notices;
 pub mod people;
 pub mod queue;
 pub mod tokens;
@@ -104,6 +105,10 @@ macro_rules! port_suite {
             vault::of_eight_first_writers_one_decides
             vault::a_removed_secret_is_gone
             mailer::a_mail_of_the_same_key_is_sent_once
+            notices::a_book_comes_back_as_it_was_written
+            notices::a_book_of_an_outdated_revision_is_not_written
+            notices::of_eight_who_would_tell_one_does
+            notices::books_are_listed_by_activation
         }
     };
 }

@@ -8,7 +8,8 @@ use axum::response::Response;
 use http::StatusCode;
 use muster::control::{ActivationChange, ActivationView, Labels, NewActivation, Page, SignalLogin};
 use muster::destination::Checked;
-use muster::model::{ActivationId, Job, JobKind, Replay};
+use muster::model::{ActivationId, Job, JobKind, ReconcileMode, Replay};
+use schemars::JsonSchema;
 use serde::Deserialize;
 use utoipa::IntoParams;
 use utoipa_axum::router::OpenApiRouter;
@@ -29,6 +30,7 @@ pub(super) fn routes() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(catch_up))
         .routes(routes!(resync))
         .routes(routes!(replay))
+        .routes(routes!(reconcile))
         .routes(routes!(set_signal_login))
 }
 
@@ -158,6 +160,28 @@ async fn replay(
     Body(filter): Body<Replay>,
 ) -> Result<(StatusCode, Json<Job>), Problem> {
     Ok((StatusCode::ACCEPTED, Json(api.control.replay(&id, filter).await?)))
+}
+
+/// What a comparison is for.
+#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Reconcile {
+    /// To know, or to put right.
+    mode: ReconcileMode,
+}
+
+/// Compares people at rest with what the vendor shows, where it can be read back; `repair` sends again who differs, and
+/// nobody else. What was found is in the walk.
+#[utoipa::path(post, path = "/v1/activations/{activation}/reconcile", tag = "activations",
+    params(("activation" = String, Path)),
+    request_body(content = ref("#/components/schemas/Reconcile"), content_type = "application/json"),
+    responses((status = 202, description = "The walk", body = ref("#/components/schemas/Job"))))]
+async fn reconcile(
+    State(api): State<Arc<Api>>,
+    Named(id): Named<ActivationId>,
+    Body(Reconcile { mode }): Body<Reconcile>,
+) -> Result<(StatusCode, Json<Job>), Problem> {
+    Ok((StatusCode::ACCEPTED, Json(api.control.reconcile(&id, mode).await?)))
 }
 
 /// Sets the login that the vendor's own webhooks to `/v1/signals/{activation}` must bear (HTTP Basic).

@@ -41,6 +41,8 @@ pub(crate) struct DestinationView {
     bulk_from: Option<usize>,
     /// Whether it can tell events that happen once.
     effects: bool,
+    /// Whether it can be compared with what was delivered.
+    reconciles: bool,
     /// JSON Schema of an activation's settings.
     settings: Schema,
     /// JSON Schema of an authorization's secret.
@@ -60,6 +62,7 @@ impl From<&Spec> for DestinationView {
             calls: _,
             bulk,
             effects,
+            read_back,
             settings,
             credentials,
         } = spec;
@@ -73,6 +76,7 @@ impl From<&Spec> for DestinationView {
             batch: *batch,
             bulk_from: bulk.map(|bulk| bulk.from),
             effects: *effects > 0,
+            reconciles: read_back.is_some(),
             settings: settings.clone(),
             credentials: credentials.clone(),
         }

@@ -4,8 +4,11 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State;
-use muster::control::{AccountingView, Kept, KeptRecord, Page, PersonEvidence, PersonQuery};
+use muster::control::reasons::{DEFAULT_SAMPLES, MOST_PEOPLE};
+use muster::control::{AccountingView, Kept, KeptRecord, Page, PersonEvidence, PersonQuery, ReasonsPart, ReasonsView};
 use muster::model::{ActivationId, Job};
+use serde::Deserialize;
+use utoipa::IntoParams;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -20,6 +23,8 @@ pub(super) fn routes() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(list_filtered))
         .routes(routes!(list_rejected))
         .routes(routes!(list_parked))
+        .routes(routes!(list_given_up))
+        .routes(routes!(count_reasons))
         .routes(routes!(look_up_person))
 }
 
@@ -71,7 +76,7 @@ async fn list_rejected(
     kept(&api, &id, Kept::Rejected, part).await
 }
 
-/// Records that are parked. A part may be short or empty and still have a next one.
+/// Records that are parked and wait for a replay. A part may be short or empty and still have a next one.
 #[utoipa::path(get, path = "/v1/activations/{activation}/parked", tag = "evidence",
     params(("activation" = String, Path), ListQuery),
     responses((status = 200, description = "A part of the list", body = ref("#/components/schemas/PageOfKeptRecord"))))]
@@ -81,6 +86,55 @@ async fn list_parked(
     Asked(part): Asked<ListQuery>,
 ) -> Answer<Page<KeptRecord>> {
     kept(&api, &id, Kept::Parked, part).await
+}
+
+/// Records that were parked for longer than the activation's `keep_parked_days`. A part may be short or empty and still
+/// have a next one.
+#[utoipa::path(get, path = "/v1/activations/{activation}/given-up", tag = "evidence",
+    params(("activation" = String, Path), ListQuery),
+    responses((status = 200, description = "A part of the list", body = ref("#/components/schemas/PageOfKeptRecord"))))]
+async fn list_given_up(
+    State(api): State<Arc<Api>>,
+    Named(id): Named<ActivationId>,
+    Asked(part): Asked<ListQuery>,
+) -> Answer<Page<KeptRecord>> {
+    kept(&api, &id, Kept::GivenUp, part).await
+}
+
+/// Which part of the count of reasons.
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+struct ReasonsQuery {
+    /// The `next` of the part before.
+    #[serde(default)]
+    cursor: Option<String>,
+    /// Most people looked at for this part, 1 to 20000; 20000 where absent. It may end sooner, to be answered in time.
+    #[serde(default)]
+    people: Option<u32>,
+    /// Most people named for a reason, 0 to 100; 10 where absent.
+    #[serde(default)]
+    samples: Option<u32>,
+}
+
+impl From<ReasonsQuery> for ReasonsPart {
+    fn from(ReasonsQuery { cursor, people, samples }: ReasonsQuery) -> Self {
+        let of = |asked: Option<u32>, default| asked.map_or(default, |asked| usize::try_from(asked).unwrap_or(default));
+        Self { after: cursor, people: of(people, MOST_PEOPLE), samples: of(samples, DEFAULT_SAMPLES) }
+    }
+}
+
+/// Why records were not delivered: counts by end and reason, with some people each. Counted from the rows in parts:
+/// add up the counts of all parts, which follow each other by `next`.
+#[utoipa::path(get, path = "/v1/activations/{activation}/reasons", tag = "evidence",
+    params(("activation" = String, Path), ReasonsQuery),
+    responses((status = 200, description = "A part of the count", body = ref("#/components/schemas/Reasons"))))]
+async fn count_reasons(
+    State(api): State<Arc<Api>>,
+    Named(id): Named<ActivationId>,
+    Asked(part): Asked<ReasonsQuery>,
+) -> Answer<ReasonsView> {
+    Ok(Json(api.control.reasons(&id, &part.into()).await?))
 }
 
 /// One person's receipts. The identifier stands in the body, since addresses are logged.

@@ -6,6 +6,7 @@ mod authorizations;
 mod destinations;
 mod effects;
 mod evidence;
+mod notices;
 mod sources;
 
 use std::sync::Arc;
@@ -24,6 +25,7 @@ use utoipa_axum::routes;
 
 use crate::{Api, Problem};
 
+pub(crate) use activations::Reconcile;
 pub(crate) use destinations::DestinationView;
 
 /// What handlers answer.
@@ -51,6 +53,7 @@ pub(crate) fn all() -> OpenApiRouter<Arc<Api>> {
         .merge(sources::routes())
         .merge(authorizations::routes())
         .merge(activations::routes())
+        .merge(notices::routes())
         .merge(effects::routes())
         .merge(evidence::routes())
         .merge(destinations::routes())

@@ -115,9 +115,11 @@ impl Fixture {
             .map(|message| match Message::decode(&message.body).unwrap() {
                 Message::Prepare { .. } => "prepare",
                 Message::Job { .. } => "job",
-                Message::Nudge(_) | Message::Landed { .. } | Message::Signal { .. } | Message::SignalKey { .. } => {
-                    "something else"
-                }
+                Message::Nudge(_)
+                | Message::Landed { .. }
+                | Message::Signal { .. }
+                | Message::SignalKey { .. }
+                | Message::Tell { .. } => "something else",
             })
             .collect()
     }

@@ -27,6 +27,7 @@ pub(crate) fn stub() -> &'static dyn Destination {
         batch: 10,
         bulk: None,
         effects: 0,
+        read_back: None,
         settings: json_schema!({ "type": "object" }),
         credentials: json_schema!({ "type": "object" }),
     })))

@@ -104,7 +104,7 @@ impl Run<'_> {
 
     /// Pages that this run may read and still have time for what follows: a run that ended before it read
     /// the list would begin again, and again.
-    fn most_pages(&self) -> usize {
+    pub(super) fn most_pages(&self) -> usize {
         (self.requests_left() / 2).min(MAX_PAGES)
     }
 

@@ -9,6 +9,7 @@ mod live;
 mod mapping;
 mod parse;
 mod prepare;
+mod read_back;
 mod signal;
 #[cfg(test)]
 mod tests;
@@ -21,8 +22,8 @@ use jiff::SignedDuration;
 use schemars::schema_for;
 
 use crate::destination::{
-    Bulk, Checked, Context, Destination, Discovered, Failure, Item, ItemId, Landed, Links, Mode, Preparation, Signal,
-    Spec, Verdicts,
+    Bulk, Checked, Context, Destination, Discovered, Failure, Item, ItemId, Landed, Links, Mode, Preparation, ReadBack,
+    Signal, Spec, Verdicts,
 };
 use crate::http::Session;
 use crate::model::budget::Budget;
@@ -49,6 +50,7 @@ static SPEC: LazyLock<Spec> = LazyLock::new(|| Spec {
     calls: 1,
     bulk: Some(Bulk { from: 200, batch: 5000 }),
     effects: 0,
+    read_back: Some(1000),
     settings: schema_for!(Settings),
     credentials: schema_for!(Credentials),
 });
@@ -101,6 +103,13 @@ impl Destination for Heyloyalty {
 
     async fn confirm(&self, context: &Context<'_>, items: &[Item]) -> Result<BTreeMap<ItemId, Landed>, Failure> {
         live::Run::new(context)?.look(items).await
+    }
+
+    async fn read_back(&self, context: &Context<'_>, items: &[Item]) -> ReadBack {
+        match live::Run::new(context) {
+            Ok(run) => run.read_back(items).await,
+            Err(failure) => ReadBack { halted: Some(failure), ..ReadBack::default() },
+        }
     }
 
     fn read_signal(&self, body: &[u8]) -> Result<Option<Signal>, String> {

@@ -3,10 +3,10 @@
 use reqwest::{Method, StatusCode};
 use serde_json::Value as Json;
 
-use super::config::{Credentials, Endpoint};
+use super::config::Credentials;
 use crate::destination::{Applied, Failure};
 use crate::http::{Answer, Session};
-use crate::model::Reason;
+use crate::model::{Endpoint, Reason};
 use crate::standard_webhooks::signatures;
 
 /// One receiver in one run.

@@ -1,13 +1,11 @@
 //! Settings and credentials of a webhook activation, read strictly.
 
-use reqwest::Url;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::destination::strict;
-use crate::http::is_public;
-use crate::model::Transition;
 use crate::model::effect::Again;
+use crate::model::{Endpoint, Transition};
 use crate::ports::Secret;
 use crate::standard_webhooks::key_of;
 
@@ -78,56 +76,6 @@ pub enum InDoubt {
 
 fn default_batch() -> u16 {
     75
-}
-
-/// An address that may be called: `https`, of a public host.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(try_from = "String", into = "String")]
-#[schemars(with = "String")]
-pub struct Endpoint {
-    origin: String,
-    /// Path and query.
-    rest: String,
-}
-
-impl Endpoint {
-    /// `https://host`, with a port where it is not 443.
-    pub fn origin(&self) -> &str {
-        &self.origin
-    }
-
-    /// What follows the origin.
-    pub fn rest(&self) -> &str {
-        &self.rest
-    }
-}
-
-impl TryFrom<String> for Endpoint {
-    type Error = &'static str;
-    fn try_from(text: String) -> Result<Self, Self::Error> {
-        let url: Url = text.parse().map_err(|_| "must be an address such as https://example.com/muster")?;
-        let host = url.host_str().unwrap_or_default();
-        let number = host.trim_start_matches('[').trim_end_matches(']').parse();
-        if url.scheme() != "https" {
-            Err("must begin with https://")
-        } else if !url.username().is_empty() || url.password().is_some() {
-            Err("must not hold a user name or a password")
-        } else if url.fragment().is_some() {
-            Err("must not have a part after #")
-        } else if host.eq_ignore_ascii_case("localhost") || number.is_ok_and(|address| !is_public(address)) {
-            Err("must not be of this machine or a private network")
-        } else {
-            let origin = url.origin().ascii_serialization();
-            let rest = url.as_str().get(origin.len()..).unwrap_or_default().to_owned();
-            Ok(Self { origin, rest })
-        }
-    }
-}
-
-impl From<Endpoint> for String {
-    fn from(endpoint: Endpoint) -> Self {
-        endpoint.origin + &endpoint.rest
-    }
 }
 
 impl Settings {

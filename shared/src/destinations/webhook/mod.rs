@@ -42,6 +42,7 @@ static SPEC: LazyLock<Spec> = LazyLock::new(|| Spec {
     calls: 8,
     bulk: None,
     effects: 1,
+    read_back: None,
     settings: schema_for!(Settings),
     credentials: schema_for!(Credentials),
 });
