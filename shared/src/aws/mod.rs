@@ -90,6 +90,7 @@ impl AwsPorts {
             queue: Arc::new(Queues {
                 client: aws_sdk_sqs::Client::new(&config),
                 url_prefix: settings.queue_url_prefix.clone(),
+                destinations: settings.destinations.clone(),
                 clock: Arc::clone(&clock),
             }),
             vault: Arc::new(SecretsVault::new(

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use aws_sdk_sqs::types::QueueAttributeName;
 use muster::aws::{AwsPorts, RoleCredentials, SECRETS_MAX_AGE, Settings, config};
 use muster::clock::SystemClock;
+use muster::model::Deployed;
 use muster_runtime::emulator::Emulator;
 use reqwest::Method;
 use reqwest::header::HOST;
@@ -112,6 +113,7 @@ fn owner(emulator: &Emulator) -> Settings {
         queue_url_prefix: format!("{}/000000000000/{PREFIX}", emulator.url),
         secret_prefix: PREFIX.to_owned(),
         mail_from: None,
+        destinations: Deployed::All,
         twins: [].into(),
         region: "us-east-1".to_owned(),
         function_name: "owner".to_owned(),

@@ -12,6 +12,7 @@ use aws_sdk_dynamodb::types::{
     AttributeDefinition, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType, TimeToLiveSpecification,
 };
 use muster::aws::{RoleCredentials, Settings, config};
+use muster::model::Deployed;
 
 /// The emulator of this process.
 pub struct Emulator {
@@ -60,6 +61,7 @@ impl Emulator {
             queue_url_prefix: String::new(),
             secret_prefix: format!("{name}/"),
             mail_from: Some(format!("{name}@example.test")),
+            destinations: Deployed::All,
             twins: [].into(),
             region: "eu-west-1".to_owned(),
             endpoint: Some(self.url.clone()),
