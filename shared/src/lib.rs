@@ -21,3 +21,4 @@ pub mod ports;
 pub mod sources;
 mod standard_webhooks;
 pub mod steps;
+mod tls;

@@ -25,6 +25,8 @@ pub struct Settings {
     pub destinations: Deployed,
     /// `MUSTER_TWINS`: vendors' origins that stand-ins on this machine answer for. Optional, for tests.
     pub twins: BTreeMap<String, String>,
+    /// `RUST_LOG`: what is logged, as levels of targets.
+    pub log: String,
     /// `AWS_LAMBDA_FUNCTION_NAME`: what measurements are told apart by.
     pub function_name: String,
     /// `AWS_REGION`.
@@ -104,6 +106,7 @@ impl Settings {
             destinations: optional("MUSTER_DESTINATIONS").map_or(Ok(Deployed::All), |names| deployed(&names))?,
             twins: optional("MUSTER_TWINS")
                 .map_or_else(|| Ok(BTreeMap::new()), |json| twins(&json, endpoint.as_deref()))?,
+            log: optional("RUST_LOG").unwrap_or_else(|| "info".to_owned()),
             function_name: optional("AWS_LAMBDA_FUNCTION_NAME").unwrap_or_else(|| "muster".to_owned()),
             region: required("AWS_REGION", "the region, which Lambda sets")?,
             endpoint,

@@ -116,6 +116,7 @@ fn owner(emulator: &Emulator) -> Settings {
         destinations: Deployed::All,
         twins: [].into(),
         region: "us-east-1".to_owned(),
+        log: String::new(),
         function_name: "owner".to_owned(),
         endpoint: Some(emulator.url.clone()),
         dynamodb_endpoint: None,

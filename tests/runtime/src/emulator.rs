@@ -54,6 +54,7 @@ impl Emulator {
     pub async fn site(&self, queues: &[&str]) -> Result<Settings, String> {
         let name = format!("muster-{}-{}", std::process::id(), SITES.fetch_add(1, Ordering::Relaxed));
         let mut settings = Settings {
+            log: String::new(),
             function_name: "under-test".to_owned(),
             people_table: format!("{name}-people"),
             catalog_table: format!("{name}-catalog"),

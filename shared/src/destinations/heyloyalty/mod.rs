@@ -21,8 +21,8 @@ use jiff::SignedDuration;
 use schemars::schema_for;
 
 use crate::destination::{
-    Bulk, Checked, Context, Destination, Discovered, Failure, Item, ItemId, Landed, Links, Mode, Preparation, Signal,
-    Spec, Verdicts,
+    Bulk, Checked, Context, Destination, Discovered, Failure, Item, ItemId, Landed, Links, Mode, Preparation, Spec,
+    Verdicts,
 };
 use crate::http::Session;
 use crate::model::pending::RecordShape;
@@ -31,6 +31,7 @@ use crate::ports::{Rate, Secret};
 
 use config::MissingPeople;
 pub use config::{Credentials, Settings};
+pub use signal::read_signal;
 
 /// The Heyloyalty destination.
 pub struct Heyloyalty;
@@ -98,10 +99,6 @@ impl Destination for Heyloyalty {
 
     async fn confirm(&self, context: &Context<'_>, items: &[Item]) -> Result<BTreeMap<ItemId, Landed>, Failure> {
         live::Run::new(context)?.look(items).await
-    }
-
-    fn read_signal(&self, body: &[u8]) -> Result<Option<Signal>, String> {
-        signal::read_signal(body)
     }
 
     async fn resolve_signal(&self, context: &Context<'_>, vendor_id: &str) -> Result<Option<Identifier>, Failure> {
