@@ -272,7 +272,9 @@ async fn a_destination_that_was_left_out_is_not_listed_and_nothing_begins_there(
     }
     // What was made while it was there can be looked at and ended.
     assert_eq!(fixture.get("/v1/activations/loyal/accounting").await.status, StatusCode::OK);
-    for (method, path) in [(Method::POST, "/v1/activations/loyal/pause"), (Method::DELETE, "/v1/activations/loyal")] {
+    for (method, path) in
+        [(Method::POST, "/v1/activations/loyal/pause"), (Method::DELETE, "/v1/activations/loyal?relabel=false")]
+    {
         let told = fixture.ask(method, path, None).await;
         assert!(told.status.is_success(), "{path}: {}", told.text);
     }
