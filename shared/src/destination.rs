@@ -114,21 +114,19 @@ pub trait Destination: Send + Sync {
         ReadBack::default()
     }
 
-    /// Reads the vendor's own webhook. `None`: nothing that concerns us.
-    ///
-    /// # Errors
-    /// For a body that is not of the vendor's form; never contains parts of it.
-    fn read_signal(&self, body: &[u8]) -> Result<Option<Signal>, String> {
-        let _ = body;
-        Err("this destination sends no signals".to_owned())
-    }
-
     /// The key of the person that the vendor knows by this id, `None` if it knows nobody.
     async fn resolve_signal(&self, context: &Context<'_>, vendor_id: &str) -> Result<Option<Identifier>, Failure> {
         let _ = (context, vendor_id);
         Ok(None)
     }
 }
+
+/// Reads the vendor's own webhook. `None`: nothing that concerns us. No method of [`Destination`], so that ingest,
+/// which needs nothing else of destinations, is not made of all their code.
+///
+/// # Errors
+/// For a body that is not of the vendor's form; never contains parts of it.
+pub type ReadSignal = fn(body: &[u8]) -> Result<Option<Signal>, String>;
 
 /// What a destination is and can do.
 #[derive(Debug, Clone)]

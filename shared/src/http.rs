@@ -150,6 +150,7 @@ impl Http {
             .redirect(reqwest::redirect::Policy::none())
             .dns_resolver(Arc::new(PublicNames))
             .user_agent(concat!("muster/", env!("CARGO_PKG_VERSION")))
+            .tls_backend_preconfigured(crate::tls::config())
             .build()
             .map_err(|error| format!("HTTP client: {error}"))?;
         let transport = Arc::new(Network(client.clone()));

@@ -20,3 +20,4 @@ pub mod ports;
 pub mod sources;
 mod standard_webhooks;
 pub mod steps;
+mod tls;

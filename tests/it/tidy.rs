@@ -18,12 +18,13 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("installation", &["model", "ports"]),
     ("standard_webhooks", &[]),
     ("clock", &["ports"]),
+    ("tls", &[]),
     ("embedded", &["model", "ports", "clock", "metrics"]),
-    ("aws", &["model", "ports", "clock", "http", "metrics"]),
+    ("aws", &["model", "ports", "clock", "http", "metrics", "tls"]),
     ("mapping", &["model"]),
     ("files", &["model", "http"]),
     // What a failed request means is said in the destination's words: these two are one layer.
-    ("http", &["model", "ports", "destination", "metrics"]),
+    ("http", &["model", "ports", "destination", "metrics", "tls"]),
     ("destination", &["model", "ports", "http", "mapping", "files"]),
     // Of the ports plain data only: see `PORTS_FOR_DESTINATIONS`.
     ("destinations", &["model", "mapping", "destination", "http", "files", "ports", "standard_webhooks"]),

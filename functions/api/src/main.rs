@@ -11,7 +11,7 @@ use muster_api::{Api, api_token, router};
 /// The longest age of any worker's catalog.
 const CATALOG_AGE: SignedDuration = SignedDuration::from_secs(5);
 
-#[tokio::main]
+#[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_http::Error> {
     let function = Function::start(SECRETS_MAX_AGE)?;
     let ports = function.ports.clone();
@@ -20,6 +20,7 @@ async fn main() -> Result<(), lambda_http::Error> {
         http: function.http()?,
         installation: muster::installation::installation_key(ports.vault.as_ref()).await?,
         destinations: muster::destinations::all(),
+        deployed: function.settings.destinations.clone(),
         ports: ports.clone(),
     };
     let token = api_token(ports.vault.as_ref()).await?;

@@ -4,7 +4,7 @@ use lambda_runtime::{Error, LambdaEvent, service_fn};
 use muster::aws::{Function, SECRETS_MAX_AGE};
 use muster_backfill::Event;
 
-#[tokio::main]
+#[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     let function = Function::start(SECRETS_MAX_AGE)?;
     let engine = muster_deliver::engine(&function).await?;

@@ -9,6 +9,7 @@ use futures::future::join_all;
 use jiff::{SignedDuration, Timestamp};
 use lambda_runtime::Context;
 use muster::aws::Function;
+use muster::catalog::CachedCatalog;
 use muster::delivery::{Dice, Engine, OpenError, Times};
 use muster::model::{ActivationId, Lane, Message, Nudge};
 use muster::ports::PortResult;
@@ -28,13 +29,18 @@ pub enum EngineError {
     Open(#[from] OpenError),
 }
 
-/// The engine over a function's ports.
+/// The engine over a function's ports. The catalog is read while it is opened: a function starts because somebody
+/// waits. Where it cannot be read, the first run hears of it.
 ///
 /// # Errors
 /// See [`EngineError`].
 pub async fn engine(function: &Function) -> Result<Engine, EngineError> {
     let http = function.http().map_err(EngineError::Http)?;
-    Ok(Engine::open(function.ports.clone(), http, Times::default(), Arc::new(Unwatched), Dice::fresh()).await?)
+    let (ports, times) = (function.ports.clone(), Times::default());
+    let catalog = CachedCatalog::new(Arc::clone(&ports.catalog), Arc::clone(&ports.clock), times.cache_age);
+    let opened = Engine::open(ports, http, times, Arc::new(Unwatched), Dice::fresh());
+    let (opened, _) = tokio::join!(opened, catalog.snapshot());
+    Ok(Engine { catalog: Arc::new(catalog), ..opened? })
 }
 
 /// The time left in the invocation that Lambda gave this context.

@@ -6,7 +6,7 @@ use aws_lambda_events::event::sqs::SqsEvent;
 use lambda_runtime::{Error, LambdaEvent, service_fn};
 use muster::aws::{Function, SECRETS_MAX_AGE};
 
-#[tokio::main]
+#[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     let function = Function::start(SECRETS_MAX_AGE)?;
     let engine = muster_deliver::engine(&function).await?;

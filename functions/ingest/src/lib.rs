@@ -14,7 +14,7 @@ use axum::Router;
 use axum::routing::post;
 use jiff::SignedDuration;
 use muster::catalog::CachedCatalog;
-use muster::destination::Destination;
+use muster::destination::ReadSignal;
 use muster::installation::installation_key;
 use muster::model::{InstallationKey, Provider};
 use muster::ports::{PortResult, Ports};
@@ -30,8 +30,8 @@ pub const CATALOG_MAX_AGE: SignedDuration = SignedDuration::from_secs(5);
 /// Most requests of one source, or to one activation, at a time.
 pub const MAX_IN_FLIGHT: usize = 64;
 
-/// Finds the destination of a kind.
-pub type FindDestination = fn(&Provider) -> Option<&'static dyn Destination>;
+/// Finds out how the webhooks of a destination's vendor are read.
+pub type FindSignals = fn(&Provider) -> Option<ReadSignal>;
 
 /// What the handlers share.
 pub struct Ingest {
@@ -40,7 +40,7 @@ pub struct Ingest {
     secrets: CachedSecrets,
     key: InstallationKey,
     steps: Arc<dyn Steps>,
-    destinations: FindDestination,
+    signals: FindSignals,
     max_in_flight: usize,
     in_flight: Mutex<BTreeMap<String, Arc<Semaphore>>>,
 }
@@ -57,11 +57,22 @@ impl Ingest {
             secrets: CachedSecrets::new(Arc::clone(&ports.vault), Arc::clone(&ports.clock)),
             key,
             steps,
-            destinations: muster::destinations::find,
+            signals: muster::destinations::find_signals,
             max_in_flight: MAX_IN_FLIGHT,
             in_flight: Mutex::default(),
             ports,
         })
+    }
+
+    /// The same for a function, which starts because somebody waits: the catalog is read meanwhile. Where it cannot
+    /// be, the first request hears of it.
+    ///
+    /// # Errors
+    /// Where the vault does not answer.
+    pub async fn start(ports: Ports, steps: Arc<dyn Steps>) -> PortResult<Self> {
+        let catalog = CachedCatalog::new(Arc::clone(&ports.catalog), Arc::clone(&ports.clock), CATALOG_MAX_AGE);
+        let (opened, _) = tokio::join!(Self::open(ports, steps), catalog.snapshot());
+        Ok(Self { catalog, ..opened? })
     }
 
     /// With a catalog copy shared with, or aged like, the rest of the program's.
@@ -71,10 +82,10 @@ impl Ingest {
         self
     }
 
-    /// With other destinations than the registry's.
+    /// With signals of other destinations than the registry's.
     #[must_use]
-    pub fn with_destinations(mut self, destinations: FindDestination) -> Self {
-        self.destinations = destinations;
+    pub fn with_signals(mut self, signals: FindSignals) -> Self {
+        self.signals = signals;
         self
     }
 

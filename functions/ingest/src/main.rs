@@ -12,10 +12,10 @@ use tower::ServiceExt;
 /// Ingest keeps copies of its own, and reads a secret again when a request is refused: it must be a new one.
 const SECRETS_MAX_AGE: SignedDuration = SignedDuration::from_secs(2);
 
-#[tokio::main]
+#[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     let function = Function::start(SECRETS_MAX_AGE)?;
-    let router = router(Arc::new(Ingest::open(function.ports.clone(), Arc::new(Unwatched)).await?));
+    let router = router(Arc::new(Ingest::start(function.ports.clone(), Arc::new(Unwatched)).await?));
     let (function, router) = (&function, &router);
     let handler = service_fn(move |request: Request| async move {
         let response = router.clone().oneshot(request).await;

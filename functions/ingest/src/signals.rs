@@ -52,10 +52,10 @@ pub(crate) async fn take(
     let activation = find_activation(&app, activation).await?;
     let _place = app.admit(format!("signal/{}", activation.id))?;
     authenticate(&app, &activation, &headers).await?;
-    let destination = (app.destinations)(&activation.destination)
-        .ok_or_else(|| Problem::not_found("no such destination in this program"))?;
+    let read = (app.signals)(&activation.destination)
+        .ok_or_else(|| Problem::not_found("the activation's destination sends no signals"))?;
     let body = body::receive(&headers, body, MAX_SIGNAL_BYTES).await?;
-    let signal = destination.read_signal(&body).map_err(Problem::bad_request)?;
+    let signal = read(&body).map_err(Problem::bad_request)?;
     // A paused activation looks at everybody's state when it goes on.
     let Some(signal) = signal.filter(|_| activation.status.delivers()) else {
         return Ok(Json(Answer { taken: false }));

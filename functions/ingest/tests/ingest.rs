@@ -7,7 +7,6 @@ use std::io::Write;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use async_trait::async_trait;
 use axum::body::Body;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -15,11 +14,8 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use http::{Request, StatusCode};
 use muster::catalog;
-use muster::destination::{
-    Checked, Context, Destination, Discovered, Failure, Item, Links, Mode, Preparation, Signal, Spec, Verdicts,
-};
-use muster::http::Session;
-use muster::model::{Attribute, AttributeType, Audience, Identifier, Message, Provider};
+use muster::destination::Signal;
+use muster::model::{Attribute, AttributeType, Audience, Identifier, Message};
 use muster::ports::Secret;
 use muster::steps::Step;
 use muster_ingest::router;
@@ -325,48 +321,17 @@ async fn a_signed_request_may_come_again_and_an_old_one_may_not() {
     assert_problem(&send(world.router().await, signed("/v1/ingest/signed", now, &body)).await, 503);
 }
 
-/// A destination that reads signals and does nothing else.
-struct Signalling;
-
-#[async_trait]
-impl Destination for Signalling {
-    fn spec(&self) -> &Spec {
-        unreachable!()
+fn read_signal(body: &[u8]) -> Result<Option<Signal>, String> {
+    match body {
+        b"id" => Ok(Some(Signal::VendorId("v1".to_owned()))),
+        b"key" => Ok(Identifier::normalise(&"email".parse().unwrap(), "a@b.c").ok().map(Signal::Key)),
+        b"other" => Ok(None),
+        _ => Err("not a signal".to_owned()),
     }
-    fn check_settings(&self, _settings: &Value) -> Result<(), String> {
-        unreachable!()
-    }
-    fn check_credentials(&self, _credentials: &Secret) -> Result<(), String> {
-        unreachable!()
-    }
-    async fn check(&self, _context: &Context<'_>) -> Result<Checked, Failure> {
-        unreachable!()
-    }
-    async fn discover(&self, _session: &Session, _credentials: &Secret) -> Result<Discovered, Failure> {
-        unreachable!()
-    }
-    async fn prepare(&self, _context: &Context<'_>, _links: &Links) -> Result<Preparation, Failure> {
-        unreachable!()
-    }
-    async fn deliver(&self, _context: &Context<'_>, _lane: Mode, _items: &[Item]) -> Result<Verdicts, Failure> {
-        unreachable!()
-    }
-    fn read_signal(&self, body: &[u8]) -> Result<Option<Signal>, String> {
-        match body {
-            b"id" => Ok(Some(Signal::VendorId("v1".to_owned()))),
-            b"key" => Ok(Identifier::normalise(&"email".parse().unwrap(), "a@b.c").ok().map(Signal::Key)),
-            b"other" => Ok(None),
-            _ => Err("not a signal".to_owned()),
-        }
-    }
-}
-
-fn signalling(_provider: &Provider) -> Option<&'static dyn Destination> {
-    Some(&Signalling)
 }
 
 async fn signal(world: &World, activation: &str, login: Option<String>, body: &'static str) -> Answer {
-    let router = router(Arc::new(world.app().await.with_destinations(signalling)));
+    let router = router(Arc::new(world.app().await.with_signals(|_| Some(read_signal))));
     let mut request = Request::post(format!("/v1/signals/{activation}"));
     if let Some(login) = login {
         request = request.header("authorization", login);
@@ -402,5 +367,7 @@ async fn signals_are_believed_by_password_and_passed_on() {
         assert!(answer.headers["www-authenticate"].to_str().unwrap().starts_with("Basic "));
     }
     assert_problem(&signal(&world, "a", good(), "noise").await, 400);
+    let silent = Request::post("/v1/signals/a").header("authorization", basic("vendor", "hidden:1"));
+    assert_problem(&send(world.router().await, silent.body(Body::from("id")).unwrap()).await, 404);
     assert_problem(&signal(&world, "bare", good(), "id").await, 503);
 }

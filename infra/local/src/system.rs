@@ -12,6 +12,7 @@ use muster::delivery::{Dice, Engine, Times};
 use muster::embedded::{Embedded, JumpClock};
 use muster::http::{Http, HttpTimes};
 use muster::metrics::{Meter, Unmeasured};
+use muster::model::Deployed;
 use muster::ports::{Clock, Events, PortError, Ports};
 use muster::steps::{Steps, Unwatched};
 use muster_api::Api;
@@ -120,6 +121,7 @@ impl System {
             http: engine.http.clone(),
             installation: engine.installation.clone(),
             destinations: muster::destinations::all(),
+            deployed: Deployed::All,
         };
         let api = Arc::new(Api { control, token: token.clone() });
         let ingest = Ingest::open(ports, steps).await?.with_catalog_max_age(times.cache_age);

@@ -4,8 +4,9 @@ use std::io::Write;
 use std::sync::Arc;
 
 use jiff::SignedDuration;
-use tracing_subscriber::EnvFilter;
-use tracing_subscriber::filter::LevelFilter;
+use tracing_subscriber::filter::{LevelFilter, Targets};
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
 
 use super::{AwsPorts, Settings, SettingsError};
 use crate::clock::SystemClock;
@@ -23,15 +24,15 @@ pub struct Function {
 }
 
 impl Function {
-    /// Logs as JSON, at INFO unless `RUST_LOG` says else, and reads the environment. Copies of secrets are
+    /// Reads the environment, and from then on logs as JSON, at INFO unless `RUST_LOG` says else. Copies of secrets are
     /// used for `secrets_max_age`. Nothing is called yet.
     ///
     /// # Errors
     /// See [`SettingsError`].
     pub fn start(secrets_max_age: SignedDuration) -> Result<Self, SettingsError> {
-        let filter = EnvFilter::builder().with_default_directive(LevelFilter::INFO.into()).from_env_lossy();
-        tracing_subscriber::fmt().json().with_env_filter(filter).init();
         let settings = Settings::from_environment()?;
+        let filter = settings.log.parse().unwrap_or_else(|_| Targets::new().with_default(LevelFilter::INFO));
+        tracing_subscriber::registry().with(tracing_subscriber::fmt::layer().json()).with(filter).init();
         let metrics = Arc::new(EmbeddedMetrics::new(&settings.function_name));
         let clock = Arc::new(SystemClock);
         let ports = AwsPorts::open(&settings, clock, secrets_max_age).ports();

@@ -22,6 +22,7 @@ mod table;
 #[cfg(test)]
 mod tests;
 mod vault;
+mod wire;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -48,6 +49,7 @@ use people::PeopleTable;
 use queue::Queues;
 use table::Table;
 use vault::SecretsVault;
+use wire::Wire;
 
 /// How old a copy of a secret may be, where nothing else is said.
 pub const SECRETS_MAX_AGE: SignedDuration = SignedDuration::from_secs(30);
@@ -79,8 +81,10 @@ impl AwsPorts {
     /// Over what `settings` name; nothing is called yet. Copies of secrets are used for `secrets_max_age`.
     pub fn open(settings: &Settings, clock: Arc<dyn Clock>, secrets_max_age: SignedDuration) -> Self {
         let config = config(settings, settings.endpoint.as_deref());
-        let dynamodb = settings.dynamodb_endpoint.as_deref().or(settings.endpoint.as_deref());
-        let client = aws_sdk_dynamodb::Client::new(&self::config(settings, dynamodb));
+        let dynamodb = settings.dynamodb_endpoint.as_deref().or(settings.endpoint.as_deref()).map(str::to_owned);
+        let mut of_dynamodb = config.to_builder();
+        of_dynamodb.set_endpoint_url(dynamodb);
+        let client = aws_sdk_dynamodb::Client::new(&of_dynamodb.build());
         let table = |name: &str, store| Table {
             client: client.clone(),
             name: name.to_owned(),
@@ -97,6 +101,7 @@ impl AwsPorts {
             queue: Arc::new(Queues {
                 client: aws_sdk_sqs::Client::new(&config),
                 url_prefix: settings.queue_url_prefix.clone(),
+                destinations: settings.destinations.clone(),
                 clock: Arc::clone(&clock),
             }),
             vault: Arc::new(SecretsVault::new(
@@ -153,6 +158,7 @@ pub fn config(settings: &Settings, endpoint: Option<&str>) -> SdkConfig {
         .region(Region::new(settings.region.clone()))
         .credentials_provider(SharedCredentialsProvider::new(credentials))
         .timeout_config(timeouts)
+        .http_client(Wire::new())
         .retry_config(
             RetryConfig::standard().with_max_attempts(ATTEMPTS).with_initial_backoff(Duration::from_millis(50)),
         );

@@ -1,4 +1,8 @@
 //! Queues on SQS, as far as they are sent to; receiving is what the event source mappings do.
+//!
+//! A destination that is not deployed has no queue. What would go there is left unsent: all of it is hints, and
+//! whoever is pending is found by the catch-up once the destination is there. A failure instead would refuse the
+//! changes of everybody else's activations too.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -10,7 +14,7 @@ use futures::stream::{self, StreamExt, TryStreamExt};
 
 use super::failure::unavailable;
 use super::table::{PARALLEL, ROUNDS, pause};
-use crate::model::QueueName;
+use crate::model::{Deployed, QueueName};
 use crate::ports::{Clock, MAX_DELAY, Outgoing, PortError, PortResult, Queue};
 
 const STORE: &str = "queue";
@@ -24,6 +28,7 @@ pub(super) struct Queues {
     pub(super) client: Client,
     /// A queue's URL is this and its name.
     pub(super) url_prefix: String,
+    pub(super) destinations: Deployed,
     pub(super) clock: Arc<dyn Clock>,
 }
 
@@ -99,6 +104,12 @@ impl Queues {
 #[async_trait]
 impl Queue for Queues {
     async fn send(&self, queue: &QueueName, messages: Vec<Outgoing>) -> PortResult<()> {
+        if let QueueName::Destination(provider, _) = queue
+            && !self.destinations.has(provider)
+        {
+            tracing::warn!(%queue, messages = messages.len(), "left unsent: the destination is not deployed");
+            return Ok(());
+        }
         let url = format!("{}{queue}", self.url_prefix);
         let sent = batches(messages)?.into_iter().map(|batch| self.send_batch(&url, batch));
         stream::iter(sent).buffer_unordered(PARALLEL).try_collect().await

@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
+use crate::model::Deployed;
+
 /// Settings of the ports on AWS.
 #[derive(Clone)]
 pub struct Settings {
@@ -20,8 +22,13 @@ pub struct Settings {
     pub mail_from: Option<String>,
     /// `MUSTER_EVENT_BUS`: the bus of EventBridge that events for owners go to. Optional.
     pub event_bus: Option<String>,
+    /// `MUSTER_DESTINATIONS`: the destinations that have queues and functions here, with commas between. Optional:
+    /// all that the program knows.
+    pub destinations: Deployed,
     /// `MUSTER_TWINS`: vendors' origins that stand-ins on this machine answer for. Optional, for tests.
     pub twins: BTreeMap<String, String>,
+    /// `RUST_LOG`: what is logged, as levels of targets.
+    pub log: String,
     /// `AWS_LAMBDA_FUNCTION_NAME`: what measurements are told apart by.
     pub function_name: String,
     /// `AWS_REGION`.
@@ -62,6 +69,9 @@ pub enum SettingsError {
         /// What belongs there.
         what: &'static str,
     },
+    /// It is no list of destinations.
+    #[error("MUSTER_DESTINATIONS is to hold names of destinations with commas between")]
+    Destinations,
     /// It is no map of origins.
     #[error("MUSTER_TWINS is no JSON object of vendors' origins to `http://127.0.0.1:<port>`")]
     Twins,
@@ -96,8 +106,10 @@ impl Settings {
             secret_prefix: required("MUSTER_SECRET_PREFIX", "what the names of the secrets begin with")?,
             mail_from: optional("MUSTER_MAIL_FROM"),
             event_bus: optional("MUSTER_EVENT_BUS"),
+            destinations: optional("MUSTER_DESTINATIONS").map_or(Ok(Deployed::All), |names| deployed(&names))?,
             twins: optional("MUSTER_TWINS")
                 .map_or_else(|| Ok(BTreeMap::new()), |json| twins(&json, endpoint.as_deref()))?,
+            log: optional("RUST_LOG").unwrap_or_else(|| "info".to_owned()),
             function_name: optional("AWS_LAMBDA_FUNCTION_NAME").unwrap_or_else(|| "muster".to_owned()),
             region: required("AWS_REGION", "the region, which Lambda sets")?,
             endpoint,
@@ -109,6 +121,11 @@ impl Settings {
             },
         })
     }
+}
+
+fn deployed(names: &str) -> Result<Deployed, SettingsError> {
+    let providers = names.split(',').map(|name| name.trim().parse().map_err(|_| SettingsError::Destinations));
+    Ok(Deployed::Only(providers.collect::<Result<_, _>>()?))
 }
 
 /// Stand-ins are believed only where AWS itself is a stand-in on this machine: nobody can bend a function
@@ -151,6 +168,19 @@ mod tests {
         assert!(read(&[]).is_ok());
         let error = read(&[("MUSTER_LEDGER_TABLE", "")]).err().unwrap();
         assert!(error.to_string().contains("MUSTER_LEDGER_TABLE is not set"), "{error}");
+    }
+
+    #[test]
+    fn all_destinations_are_deployed_unless_some_are_named() {
+        let [heyloyalty, webhook]: [crate::model::Provider; 2] =
+            ["heyloyalty", "webhook"].map(|name| name.parse().unwrap());
+        let deployed = |named| read(&[("MUSTER_DESTINATIONS", named)]).unwrap().destinations;
+        assert_eq!(deployed(""), Deployed::All);
+        let one = deployed("heyloyalty");
+        assert_eq!((one.has(&heyloyalty), one.has(&webhook)), (true, false));
+        assert_eq!(deployed("heyloyalty, webhook"), Deployed::Only([heyloyalty, webhook].into()));
+        let refused = read(&[("MUSTER_DESTINATIONS", "heyloyalty,,webhook")]).err().unwrap();
+        assert_eq!(refused, SettingsError::Destinations);
     }
 
     #[test]

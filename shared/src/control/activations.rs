@@ -249,9 +249,8 @@ impl Control {
     }
 
     fn check_settings(&self, provider: &Provider, settings: &serde_json::Value) -> ControlResult<()> {
-        let destination = self
-            .destination(provider)
-            .ok_or_else(|| ControlError::invalid("destination", format!("there is no destination `{provider}`")))?;
+        let destination = self.deployed_destination(provider);
+        let destination = destination.map_err(|reason| ControlError::invalid("destination", reason))?;
         destination.check_settings(settings).map_err(|reason| ControlError::invalid("settings", reason))
     }
 
@@ -298,11 +297,11 @@ impl Control {
     /// Repeating it on one that is not yet prepared asks for the preparation again.
     ///
     /// # Errors
-    /// `NotFound`; `Conflict` for what is no draft or links nothing.
+    /// `NotFound`; `Conflict` for what is no draft or links nothing, and where the destination cannot be used.
     pub async fn activate(&self, id: &ActivationId) -> ControlResult<Activation> {
         let now = self.now();
         let (activation, _) = self
-            .edit_activation(id, |activation| match activation.status {
+            .edit_activation(id, |activation| match self.to_deliver(activation)? {
                 ActivationStatus::Draft => {
                     if activation.live_audiences().next().is_none() && activation.attributes.is_empty() {
                         return Err(ControlError::conflict("link an audience or an attribute first"));
@@ -348,10 +347,10 @@ impl Control {
     /// walk had not reached included.
     ///
     /// # Errors
-    /// `NotFound`; `Conflict` for a draft or a removed one.
+    /// `NotFound`; `Conflict` for a draft or a removed one, and where the destination cannot be used.
     pub async fn resume(&self, id: &ActivationId) -> ControlResult<Activation> {
         let (activation, _) = self
-            .edit_activation(id, |activation| match activation.status {
+            .edit_activation(id, |activation| match self.to_deliver(activation)? {
                 ActivationStatus::Paused => {
                     activation.set_status(ActivationStatus::Active, None);
                     Ok(Some(Consequence::Nothing))
@@ -369,6 +368,12 @@ impl Control {
             .await?;
         self.set_going(&activation, JobKind::Resume).await?;
         Ok(activation)
+    }
+
+    /// The status of an activation that is to deliver, which it can where its destination can be used.
+    fn to_deliver(&self, activation: &Activation) -> ControlResult<ActivationStatus> {
+        self.usable_destination(&activation.destination)?;
+        Ok(activation.status)
     }
 
     /// Has an activation prepared where it is not, and walked.
@@ -412,7 +417,7 @@ impl Control {
     /// `NotFound`; `Conflict` for one that does not deliver.
     pub async fn walk(&self, id: &ActivationId, kind: JobKind) -> ControlResult<Job> {
         let activation = self.activation(id).await?;
-        if !activation.status.delivers() {
+        if !self.to_deliver(&activation)?.delivers() {
             return Err(ControlError::conflict("the activation does not deliver: activate or resume it first"));
         }
         Ok(self.set_going(&activation, kind).await?)
@@ -431,7 +436,7 @@ impl Control {
         if replay.people_per_second.is_some_and(|rate| !(0.1..=100_000.0).contains(&rate)) {
             return Err(ControlError::invalid("people_per_second", "must be between 0.1 and 100000"));
         }
-        if !activation.status.delivers() {
+        if !self.to_deliver(&activation)?.delivers() {
             return Err(ControlError::conflict("the activation does not deliver: activate or resume it first"));
         }
         Ok(crate::delivery::start_replay(&self.ports, &activation, replay, SignedDuration::ZERO).await?)

@@ -140,9 +140,8 @@ fn needs_credentials(activation: &Activation) -> bool {
 
 impl Control {
     fn check_secret(&self, provider: &Provider, secret: &Secret) -> ControlResult<()> {
-        let destination = self
-            .destination(provider)
-            .ok_or_else(|| ControlError::invalid("provider", format!("there is no destination `{provider}`")))?;
+        let destination = self.deployed_destination(provider);
+        let destination = destination.map_err(|reason| ControlError::invalid("provider", reason))?;
         destination.check_credentials(secret).map_err(|reason| ControlError::invalid("secret", reason))
     }
 

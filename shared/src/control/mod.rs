@@ -31,7 +31,7 @@ use crate::catalog::{self, CachedCatalog, Cataloged, Edit};
 use crate::delivery::start_job;
 use crate::destination::{Destination, Failure};
 use crate::http::Http;
-use crate::model::{Activation, ActivationId, InstallationKey, JobKind, Message, Provider, QueueName};
+use crate::model::{Activation, ActivationId, Deployed, InstallationKey, JobKind, Message, Provider, QueueName};
 use crate::ports::{Outgoing, PortError, PortResult, Ports, Secret};
 use changes::Consequence;
 
@@ -58,6 +58,8 @@ pub struct Control {
     pub installation: InstallationKey,
     /// The destinations there are; [`crate::destinations::all`] outside of tests.
     pub destinations: Vec<&'static dyn Destination>,
+    /// Which of them can be used.
+    pub deployed: Deployed,
 }
 
 /// Why an operation did not happen, named after what the owner does next.
@@ -181,6 +183,11 @@ impl Control {
 
     fn destination(&self, provider: &Provider) -> Option<&'static dyn Destination> {
         self.destinations.iter().copied().find(|destination| destination.spec().provider == *provider)
+    }
+
+    /// The destinations that can be used.
+    pub fn deployed_destinations(&self) -> impl Iterator<Item = &'static dyn Destination> {
+        self.destinations.iter().copied().filter(|destination| self.deployed.has(&destination.spec().provider))
     }
 
     async fn read<T: Cataloged>(&self, what: &'static str, id: &str) -> ControlResult<T> {

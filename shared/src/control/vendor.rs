@@ -19,7 +19,7 @@ impl Control {
     /// `NotFound`; `Vendor` where the vendor does not answer or refuses.
     pub async fn check_activation(&self, id: &ActivationId) -> ControlResult<Checked> {
         let activation = self.activation(id).await?;
-        let destination = self.known_destination(&activation.destination)?;
+        let destination = self.usable_destination(&activation.destination)?;
         let origins = destination.origins(&activation.settings);
         let (session, credentials) = self.session(&activation.authorization, destination, origins).await?;
         let links = catalog::links(self.ports.catalog.as_ref(), &activation).await?;
@@ -43,7 +43,7 @@ impl Control {
     /// `NotFound`; `Vendor` where the vendor does not answer or refuses.
     pub async fn discover(&self, id: &AuthorizationId) -> ControlResult<Discovered> {
         let authorization = self.authorization(id).await?;
-        let destination = self.known_destination(&authorization.provider)?;
+        let destination = self.usable_destination(&authorization.provider)?;
         let origins = destination.spec().origins.iter().map(|origin| (*origin).to_owned()).collect();
         let (session, credentials) = self.session(id, destination, origins).await?;
         let discovered = destination.discover(&session, &credentials).await;
@@ -55,6 +55,20 @@ impl Control {
     pub(super) fn known_destination(&self, provider: &Provider) -> ControlResult<&'static dyn Destination> {
         self.destination(provider)
             .ok_or_else(|| ControlError::conflict(format!("this program knows no destination `{provider}`")))
+    }
+
+    /// The same where it can be used. What was made while it could may still be there.
+    pub(super) fn usable_destination(&self, provider: &Provider) -> ControlResult<&'static dyn Destination> {
+        self.deployed_destination(provider).map_err(ControlError::conflict)
+    }
+
+    /// The destination, or the reason why it cannot be used.
+    pub(super) fn deployed_destination(&self, provider: &Provider) -> Result<&'static dyn Destination, String> {
+        let destination = self.destination(provider).ok_or_else(|| format!("there is no destination `{provider}`"))?;
+        if self.deployed.has(provider) {
+            return Ok(destination);
+        }
+        Err(format!("the destination `{provider}` was left out when Muster was deployed here"))
     }
 
     async fn session(

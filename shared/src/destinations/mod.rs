@@ -3,7 +3,7 @@
 pub mod heyloyalty;
 pub mod webhook;
 
-use crate::destination::Destination;
+use crate::destination::{Destination, ReadSignal};
 use crate::model::Provider;
 
 /// Every destination.
@@ -14,4 +14,12 @@ pub fn all() -> Vec<&'static dyn Destination> {
 /// The destination of a kind.
 pub fn find(provider: &Provider) -> Option<&'static dyn Destination> {
     all().into_iter().find(|destination| destination.spec().provider == *provider)
+}
+
+/// How the webhooks of a destination's vendor are read; `None` where it sends none.
+pub fn find_signals(provider: &Provider) -> Option<ReadSignal> {
+    match provider.as_str() {
+        "heyloyalty" => Some(heyloyalty::read_signal),
+        _ => None,
+    }
 }

@@ -61,9 +61,9 @@ async function list(kind) {
 }
 
 async function catalog() {
-  const read = {};
-  for (const kind of ['audience', 'attribute', 'activation', 'source', 'authorization']) read[kind] = await list(kind);
-  return read;
+  const kinds = ['audience', 'attribute', 'activation', 'source', 'authorization'];
+  const lists = await Promise.all(kinds.map(list));
+  return Object.fromEntries(kinds.map((kind, index) => [kind, lists[index]]));
 }
 
 function isSigned(keys, headers, body) {
@@ -193,7 +193,8 @@ function call(method, path, body) {
 }
 
 async function run() {
-  const installation = await secret('installation');
+  const known = cached('catalog', CATALOG_MAX_AGE_MS, catalog);
+  const [installation] = await Promise.all([secret('installation'), known]);
   for (;;) {
     const invocation = await call('GET', 'invocation/next');
     const id = invocation.headers['lambda-runtime-aws-request-id'];

@@ -13,7 +13,7 @@ use jiff::SignedDuration;
 use muster::aws::{AwsPorts, SECRETS_MAX_AGE, Settings};
 use muster::embedded::JumpClock;
 use muster::model::person::MAX_ROW_BYTES;
-use muster::model::{ActivationId, JobStatus, PersonKey, QueueName};
+use muster::model::{ActivationId, Deployed, JobStatus, Lane, PersonKey, Provider, QueueName};
 use muster::ports::{Mail, Mailed, Outgoing, PersonWrite, Ports, Secret, Segment, Settlement, Written};
 use muster_runtime::recorder::item_bytes;
 use muster_tests::port_suite::PortWorld;
@@ -157,6 +157,22 @@ async fn without_a_sender_nothing_is_noted_and_a_later_one_sends() {
     assert_eq!(world.mails().await.len(), 0);
     world.ports().await.mailer.send(mail()).await.unwrap();
     assert_eq!(world.mails().await.len(), 1);
+}
+
+/// Without a queue of its own it must not hold up the changes of everybody else's activations.
+#[tokio::test]
+async fn what_would_go_to_a_destination_that_was_left_out_is_left_unsent() {
+    let mut world = AwsWorld::new().await;
+    let [here, left_out] = ["heyloyalty", "left-out"].map(|name| name.parse::<Provider>().unwrap());
+    world.settings.destinations = Deployed::Only([here].into());
+    let ports = world.ports().await;
+    let hint = Outgoing { body: "look".to_owned(), delay: SignedDuration::ZERO, share: None };
+    for lane in [Lane::Live, Lane::Bulk] {
+        ports.queue.send(&QueueName::Destination(left_out.clone(), lane), vec![hint.clone()]).await.unwrap();
+    }
+    world.settings.destinations = Deployed::All;
+    let ports = world.ports().await;
+    ports.queue.send(&QueueName::Destination(left_out, Lane::Live), vec![hint]).await.unwrap_err();
 }
 
 /// The changes of the customer with most audiences, and of those the most changes, in the example data.

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use aws_sdk_sqs::types::QueueAttributeName;
 use muster::aws::{AwsPorts, RoleCredentials, SECRETS_MAX_AGE, Settings, config};
 use muster::clock::SystemClock;
+use muster::model::Deployed;
 use muster_runtime::emulator::Emulator;
 use reqwest::Method;
 use reqwest::header::HOST;
@@ -113,8 +114,10 @@ fn owner(emulator: &Emulator) -> Settings {
         secret_prefix: PREFIX.to_owned(),
         mail_from: None,
         event_bus: None,
+        destinations: Deployed::All,
         twins: [].into(),
         region: "us-east-1".to_owned(),
+        log: String::new(),
         function_name: "owner".to_owned(),
         endpoint: Some(emulator.url.clone()),
         dynamodb_endpoint: None,

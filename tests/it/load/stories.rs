@@ -76,7 +76,10 @@ fn activations_of_one_destination_feel_little_of_a_neighbour_that_hangs() {
 #[test]
 fn after_three_days_of_silence_everybody_is_told_the_newest_once() {
     const PEOPLE: usize = 10_000;
-    let mut world = world(&["a"], &["a"], 1_000, 10);
+    const BATCH: usize = 10;
+    /// One a minute while a flight stands, and those that were under way.
+    const LAST_TRIES: usize = 10;
+    let mut world = world(&["a"], &["a"], 1_000, BATCH);
     world.link(&Link { activation: "a", destination: "a", platform: "a" });
     world.ingest(0..PEOPLE);
     world.run_for(SignedDuration::from_mins(10));
@@ -106,12 +109,17 @@ fn after_three_days_of_silence_everybody_is_told_the_newest_once() {
 
     world.platforms.look("a", |platform| platform.mood = Mood::Well);
     world.run_for(SignedDuration::from_hours(2));
-    world.platforms.look("a", |platform| {
-        for (person, at) in newest.iter().enumerate() {
-            let key = format!("p{person}@example.com");
-            assert_eq!(platform.holds[&key], (*at, 2), "person {person} was told the newest, once");
-        }
+    let again = world.platforms.look("a", |platform| {
+        let told = newest.iter().enumerate().map(|(person, at)| {
+            let (value, times) = platform.holds[&format!("p{person}@example.com")];
+            assert_eq!(value, *at, "person {person} was told the newest");
+            times - 1
+        });
+        told.filter(|times| *times > 1).count()
     });
+    // A 503 leaves open whether it was applied: whoever was tried in the last minutes is told once more, when nothing
+    // can arrive late.
+    assert!(again <= LAST_TRIES * BATCH, "{again} people were told more than once");
     assert_eq!(world.memory.queue().depth(), 0, "nothing is on its way");
 }
 

@@ -17,7 +17,7 @@ use muster::control::Control;
 use muster::delivery::{Dice, Engine, Times};
 use muster::embedded::JumpClock;
 use muster::http::{Http, HttpTimes};
-use muster::model::{Lane, Message, QueueName};
+use muster::model::{Deployed, Lane, Message, QueueName};
 use muster::ports::{Clock, Outgoing, PortResult, Ports, Queue};
 use muster::steps::{Step, Steps};
 use muster_api::{Api, ApiToken, api_token};
@@ -109,6 +109,7 @@ impl Wiring {
             http: self.http.clone(),
             installation: muster::installation::installation_key(ports.vault.as_ref()).await.unwrap(),
             destinations: muster::destinations::all(),
+            deployed: Deployed::All,
             ports: ports.clone(),
         };
         let token = api_token(ports.vault.as_ref()).await.unwrap();

@@ -77,6 +77,27 @@ fn every_destination_is_deployed_unless_it_is_left_out() {
     }
 }
 
+/// What the functions of the root template are told of the destinations there are.
+fn told(root: &Deployed<'_>) -> BTreeSet<String> {
+    let (_, globals) = root.stack.section("Globals").into_iter().find(|(name, _)| *name == "Function").unwrap();
+    let path = ["Environment", "Variables", "MUSTER_DESTINATIONS"];
+    let variable = path.iter().try_fold(globals, |node, name| node.get(name)).unwrap();
+    root.text(variable).unwrap().split(',').map(str::to_owned).collect()
+}
+
+#[test]
+fn the_functions_know_which_destinations_there_are() {
+    let stacks = stacks();
+    let switches = switches(&stacks);
+    let all: BTreeSet<String> = switches.keys().cloned().collect();
+    assert_eq!(told(&Deployed::root(&stacks, &PARAMETERS)), all);
+    for (provider, switch) in &switches {
+        let others: BTreeSet<String> = all.iter().filter(|one| *one != provider).cloned().collect();
+        let root = Deployed::root(&stacks, &[&PARAMETERS[..], &[(switch, "no")]].concat());
+        assert_eq!(told(&root), others, "without {provider}");
+    }
+}
+
 #[test]
 fn nothing_is_left_of_a_destination_that_is_left_out() {
     let stacks = stacks();

@@ -12,6 +12,7 @@ use aws_sdk_dynamodb::types::{
     AttributeDefinition, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType, TimeToLiveSpecification,
 };
 use muster::aws::{RoleCredentials, Settings, config};
+use muster::model::Deployed;
 
 /// The emulator of this process.
 pub struct Emulator {
@@ -53,6 +54,7 @@ impl Emulator {
     pub async fn site(&self, queues: &[&str]) -> Result<Settings, String> {
         let name = format!("muster-{}-{}", std::process::id(), SITES.fetch_add(1, Ordering::Relaxed));
         let mut settings = Settings {
+            log: String::new(),
             function_name: "under-test".to_owned(),
             people_table: format!("{name}-people"),
             catalog_table: format!("{name}-catalog"),
@@ -61,6 +63,7 @@ impl Emulator {
             secret_prefix: format!("{name}/"),
             mail_from: Some(format!("{name}@example.test")),
             event_bus: Some(name.clone()),
+            destinations: Deployed::All,
             twins: [].into(),
             region: "eu-west-1".to_owned(),
             endpoint: Some(self.url.clone()),

@@ -1,4 +1,4 @@
-//! The destinations that this program knows, with the schemas that forms are made of.
+//! The destinations that can be used, with the schemas that forms are made of.
 
 use std::sync::Arc;
 
@@ -87,6 +87,6 @@ impl From<&Spec> for DestinationView {
 #[utoipa::path(get, path = "/v1/destinations", tag = "destinations",
     responses((status = 200, description = "All of them", body = ref("#/components/schemas/PageOfDestination"))))]
 async fn list_destinations(State(api): State<Arc<Api>>) -> Json<Page<DestinationView>> {
-    let items = api.control.destinations.iter().map(|destination| DestinationView::from(destination.spec())).collect();
+    let items = api.control.deployed_destinations().map(|one| DestinationView::from(one.spec())).collect();
     Json(Page { items, next: None })
 }

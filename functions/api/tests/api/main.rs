@@ -15,7 +15,7 @@ use muster::catalog::CachedCatalog;
 use muster::control::Control;
 use muster::embedded::{Embedded, JumpClock};
 use muster::http::{Http, HttpTimes};
-use muster::model::{InstallationKey, Message, QueueName};
+use muster::model::{Deployed, InstallationKey, Message, QueueName};
 use muster::ports::{Outgoing, PortResult, Ports, Queue};
 use muster_api::{Api, ApiToken, MAX_BODY_BYTES, api_token, router};
 use serde_json::{Value, json};
@@ -42,7 +42,6 @@ struct Fixture {
     token: ApiToken,
     sent: Arc<Sent>,
     ports: Ports,
-    _embedded: Embedded,
 }
 
 struct Told {
@@ -66,19 +65,23 @@ async fn told(response: Response) -> Told {
 impl Fixture {
     async fn new() -> Self {
         let clock = Arc::new(JumpClock::frozen_at("2026-01-02T03:04:05Z".parse().unwrap()));
-        let embedded = Embedded::in_memory(clock).unwrap();
+        Self::over(Embedded::in_memory(clock).unwrap().ports(), Deployed::All).await
+    }
+
+    async fn over(ports: Ports, deployed: Deployed) -> Self {
         let sent = Arc::new(Sent::default());
-        let ports = Ports { queue: sent.clone(), ..embedded.ports() };
+        let ports = Ports { queue: sent.clone(), ..ports };
         let control = Control {
             catalog: Arc::new(CachedCatalog::new(ports.catalog.clone(), ports.clock.clone(), AGE)),
             http: Http::new(HttpTimes::default(), [].into()).unwrap(),
             installation: InstallationKey::new([7; 32]),
             destinations: vec![stub::stub()],
+            deployed,
             ports: ports.clone(),
         };
         let token = api_token(ports.vault.as_ref()).await.unwrap();
         let router = router(Arc::new(Api { control, token: token.clone() }));
-        Self { router, token, sent, ports, _embedded: embedded }
+        Self { router, token, sent, ports }
     }
 
     async fn raw(&self, request: Request<Body>) -> Told {
@@ -248,6 +251,35 @@ async fn an_activation_goes_its_way() {
     let kinds: Vec<_> = jobs["items"].as_array().unwrap().iter().map(|job| job["kind"].clone()).collect();
     assert_eq!(kinds.len(), 2);
     assert!(kinds.contains(&json!("resume")) && kinds.contains(&json!("resync")));
+}
+
+#[tokio::test]
+async fn a_destination_that_was_left_out_is_not_listed_and_nothing_begins_there() {
+    let fixture = Fixture::with_active().await;
+    assert_eq!(fixture.get("/v1/destinations").await.json()["items"][0]["provider"], "stub");
+    let fixture = Fixture::over(fixture.ports, Deployed::Only([].into())).await;
+    assert_eq!(fixture.get("/v1/destinations").await.json()["items"], json!([]));
+    let left_out = "the destination `stub` was left out when Muster was deployed here";
+    let mut another = activation();
+    another["id"] = "another".into();
+    for (path, body) in [("/v1/activations", another), ("/v1/authorizations", authorization())] {
+        let told = fixture.post(path, body).await;
+        assert_eq!(told.status, StatusCode::UNPROCESSABLE_ENTITY, "{path}: {}", told.text);
+        assert!(told.text.contains(left_out), "{path}: {}", told.text);
+    }
+    for verb in ["check", "activate", "resume", "catch-up", "resync"] {
+        let told = fixture.ask(Method::POST, &format!("/v1/activations/loyal/{verb}"), None).await;
+        assert_eq!(told.status, StatusCode::CONFLICT, "{verb}: {}", told.text);
+        assert!(told.text.contains(left_out), "{verb}: {}", told.text);
+    }
+    // What was made while it was there can be looked at and ended.
+    assert_eq!(fixture.get("/v1/activations/loyal/accounting").await.status, StatusCode::OK);
+    for (method, path) in
+        [(Method::POST, "/v1/activations/loyal/pause"), (Method::DELETE, "/v1/activations/loyal?relabel=false")]
+    {
+        let told = fixture.ask(method, path, None).await;
+        assert!(told.status.is_success(), "{path}: {}", told.text);
+    }
 }
 
 #[tokio::test]

@@ -23,7 +23,7 @@ use schemars::schema_for;
 
 use crate::destination::{
     Bulk, Checked, Context, Destination, Discovered, Failure, Item, ItemId, Landed, Links, Mode, Preparation, ReadBack,
-    Signal, Spec, Verdicts,
+    Spec, Verdicts,
 };
 use crate::http::Session;
 use crate::model::budget::Budget;
@@ -33,6 +33,7 @@ use crate::ports::Secret;
 
 use config::MissingPeople;
 pub use config::{Credentials, Settings};
+pub use signal::read_signal;
 
 /// The Heyloyalty destination.
 pub struct Heyloyalty;
@@ -110,10 +111,6 @@ impl Destination for Heyloyalty {
             Ok(run) => run.read_back(items).await,
             Err(failure) => ReadBack { halted: Some(failure), ..ReadBack::default() },
         }
-    }
-
-    fn read_signal(&self, body: &[u8]) -> Result<Option<Signal>, String> {
-        signal::read_signal(body)
     }
 
     async fn resolve_signal(&self, context: &Context<'_>, vendor_id: &str) -> Result<Option<Identifier>, Failure> {

@@ -11,8 +11,11 @@ use crate::model::{Identifier, IdentifierType};
 /// Events that change neither who is on a list nor whether they may be written to, without punctuation.
 const WITHOUT_CONCERN: [&str; 6] = ["connectiontest", "click", "open", "sent", "reply", "passwordupdate"];
 
-/// See [`crate::destination::Destination::read_signal`].
-pub(super) fn read_signal(body: &[u8]) -> Result<Option<Signal>, String> {
+/// See [`crate::destination::ReadSignal`].
+///
+/// # Errors
+/// For a body that is not of Heyloyalty's form.
+pub fn read_signal(body: &[u8]) -> Result<Option<Signal>, String> {
     let json: Json = serde_json::from_slice(body)
         .map_err(|_| "the body is not JSON: the webhook must be set to send raw JSON".to_owned())?;
     let parts = json.as_object().ok_or_else(|| "the body is not a JSON object".to_owned())?;

@@ -239,7 +239,7 @@ fn a_page_is_read_member_by_member() {
 
 #[test]
 fn signals_name_the_member() {
-    let read = |body: &[u8]| Heyloyalty.read_signal(body);
+    let read = super::read_signal;
     let known = Signal::VendorId("5f0f2f0e-53f3-4f0c-9d0a-3a3f6a1f7c11".into());
     assert_eq!(read(include_bytes!("fixtures/signal_default.json")), Ok(Some(known.clone())));
     assert_eq!(read(include_bytes!("fixtures/signal_simplified.json")), Ok(Some(known)));

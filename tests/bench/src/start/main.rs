@@ -37,7 +37,8 @@ const TIMES_QUICKER_THAN_NODE: f64 = 8.0;
 #[command(
     name = "muster-bench-start",
     after_help = "Needs what tests/run installs, and node with npm.\n\nExample:\n  \
-                  cargo build --release --workspace --bins\n  cargo run --release --bin muster-bench-start"
+                  cargo build --release --workspace --bin muster-ingest --bin muster-deliver --bin muster-bench-start\n  \
+                  target/release/muster-bench-start"
 )]
 struct Cli {
     /// Print one JSON object instead of text.
@@ -194,16 +195,17 @@ impl Report {
             format!("Start of the process to its first whole answer, median of {starts}; resident memory at its peak"),
             String::new(),
             format!(
-                "{:<24}{:>13}{:>13}{:>13}{:>15}{:>11}{:>11}",
-                "", "first answer", "slowest", "memory then", "after 1,000", "program", "zip"
+                "{:<24}{:>13}{:>13}{:>13}{:>13}{:>15}{:>11}{:>11}",
+                "", "first answer", "slowest", "on CPU", "memory then", "after 1,000", "program", "zip"
             ),
         ];
         for one in functions {
             lines.push(format!(
-                "{:<24}{:>10.1} ms{:>10.1} ms{:>10.1} MB{:>12.1} MB{:>8.2} MB{:>8.2} MB",
+                "{:<24}{:>10.1} ms{:>10.1} ms{:>10.1} ms{:>10.1} MB{:>12.1} MB{:>8.2} MB{:>8.2} MB",
                 one.function,
                 one.first_answer_ms,
                 one.slowest_first_answer_ms,
+                one.first_answer_cpu_ms,
                 one.first_answer_mb,
                 one.after_1000_changes_mb,
                 one.program_mb,

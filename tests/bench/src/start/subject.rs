@@ -45,6 +45,8 @@ pub(crate) struct Subject<'s> {
 /// One cold start.
 struct Start {
     took: Duration,
+    /// User and system together, of all its threads.
+    on_cpu: Duration,
     peak_kb: u64,
 }
 
@@ -55,6 +57,8 @@ pub(crate) struct Measured {
     pub(crate) starts: usize,
     pub(crate) first_answer_ms: f64,
     pub(crate) slowest_first_answer_ms: f64,
+    /// Time on a processor until then: what a machine that has other things to do does not change.
+    pub(crate) first_answer_cpu_ms: f64,
     /// Peaks of resident memory.
     pub(crate) first_answer_mb: f64,
     pub(crate) after_1000_changes_mb: f64,
@@ -95,7 +99,8 @@ impl<'s> Subject<'s> {
     async fn start(&self) -> Outcome<Start> {
         let mut running = self.spawn().await?;
         self.invoke(&mut running, self.event()?).await?;
-        let start = Start { took: running.spawned.elapsed(), peak_kb: running.peak_kb()? };
+        let took = running.spawned.elapsed();
+        let start = Start { took, on_cpu: running.on_cpu()?, peak_kb: running.peak_kb()? };
         self.end(running).await?;
         Ok(start)
     }
@@ -147,19 +152,20 @@ impl<'s> Subject<'s> {
     }
 
     pub(crate) fn measured(&self) -> Outcome<Measured> {
-        let mut times: Vec<f64> = self.starts.iter().map(|start| start.took.as_secs_f64() * 1e3).collect();
-        times.sort_unstable_by(f64::total_cmp);
-        let mut peaks: Vec<u64> = self.starts.iter().map(|start| start.peak_kb).collect();
-        peaks.sort_unstable();
-        let (Some(slowest), Some(peak)) = (times.last(), peaks.get(peaks.len() / 2)) else {
+        if self.starts.is_empty() {
             return Err("nothing was started".into());
-        };
+        }
+        let times = sorted(&self.starts, |start| start.took);
+        let on_cpu = sorted(&self.starts, |start| start.on_cpu);
+        let peaks = sorted(&self.starts, |start| start.peak_kb);
+        let middle = times.len() / 2;
         Ok(Measured {
             function: self.name,
             starts: times.len(),
-            first_answer_ms: times[times.len() / 2],
-            slowest_first_answer_ms: *slowest,
-            first_answer_mb: megabytes(peak * 1024),
+            first_answer_ms: milliseconds(times[middle]),
+            slowest_first_answer_ms: milliseconds(times[times.len() - 1]),
+            first_answer_cpu_ms: milliseconds(on_cpu[middle]),
+            first_answer_mb: megabytes(peaks[middle] * 1024),
             after_1000_changes_mb: megabytes(self.after_many_kb * 1024),
             program_mb: megabytes(self.package.bytes),
             zip_mb: megabytes(self.package.zipped_bytes),
@@ -197,6 +203,19 @@ impl Running {
         if good { Ok(()) } else { Err(format!("{name} answered {answer:?}").into()) }
     }
 
+    /// How long its threads were on a processor so far: the first number of each one's `schedstat`, in nanoseconds.
+    /// See <https://docs.kernel.org/scheduler/sched-stats.html>.
+    fn on_cpu(&self) -> Outcome<Duration> {
+        let id = self.function.id().ok_or("the function has ended")?;
+        let mut nanoseconds = 0;
+        for thread in std::fs::read_dir(format!("/proc/{id}/task"))? {
+            // A thread may have ended since.
+            let Ok(text) = std::fs::read_to_string(thread?.path().join("schedstat")) else { continue };
+            nanoseconds += text.split(' ').next().unwrap_or_default().parse::<u64>()?;
+        }
+        Ok(Duration::from_nanos(nanoseconds))
+    }
+
     /// The most resident memory so far.
     fn peak_kb(&self) -> Outcome<u64> {
         let id = self.function.id().ok_or("the function has ended")?;
@@ -205,6 +224,16 @@ impl Running {
         let peak = peak.and_then(|peak| peak.split_whitespace().next()?.parse().ok());
         Ok(peak.ok_or("Linux does not say how much memory the function has")?)
     }
+}
+
+fn sorted<T: Ord>(starts: &[Start], what: impl Fn(&Start) -> T) -> Vec<T> {
+    let mut all: Vec<T> = starts.iter().map(what).collect();
+    all.sort_unstable();
+    all
+}
+
+fn milliseconds(time: Duration) -> f64 {
+    time.as_secs_f64() * 1e3
 }
 
 /// Of a million bytes.
