@@ -223,7 +223,7 @@ async fn a_destination_that_cannot_be_read_is_not_compared() {
     world.settle().await;
     let compare = json!({"mode": "compare"});
     let (status, problem) = world.try_call("POST", "/v1/activations/act/reconcile", compare.clone()).await;
-    assert!(status == 409 && problem.to_string().contains("Webhook does not let be read"), "{status} {problem}");
+    assert!(status == 409 && problem.to_string().contains("Webhook cannot be read back"), "{status} {problem}");
     let (status, problem) = world.try_call("POST", "/v1/activations/act/reconcile", json!({"mode": "guess"})).await;
     assert_eq!(status, 400, "{problem}");
     let (status, _) = world.try_call("POST", "/v1/activations/other/reconcile", compare).await;
