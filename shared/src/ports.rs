@@ -1,4 +1,4 @@
-//! What Muster needs from the world: eleven traits, implemented on SQLite (`embedded`) and, on AWS, on
+//! What Muster needs from the world: ten traits, implemented on SQLite (`embedded`) and, on AWS, on
 //! DynamoDB, SQS, Secrets Manager, SES and EventBridge. One suite of promises runs on every implementation.
 
 mod notices;

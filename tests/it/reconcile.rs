@@ -1,13 +1,16 @@
 //! What the platform shows is compared with the rows, and only the difference is put right.
 
 use std::collections::BTreeSet;
+use std::panic::AssertUnwindSafe;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
+use futures::FutureExt;
 use jiff::SignedDuration;
 use muster::model::PersonKey;
 use muster::ports::{Clock, Doubted, Ports};
 use muster::steps::{Step, Steps};
+use muster_local::runner::Runner;
 use muster_tests::world::{LIST, Setup, World, entered, exited};
 use muster_twins::heyloyalty::{Fault, FaultKind, RetryAfter, SeedMember};
 use serde_json::{Value, json};
@@ -184,6 +187,38 @@ async fn who_changes_while_being_compared_is_not_reported() {
     assert_eq!(samples(found, "other"), keys(&world, &["u006"]).await);
 }
 
+/// Dies at a step, once, when armed.
+struct DiesAt(Step, AtomicBool);
+
+impl Steps for DiesAt {
+    fn reached(&self, step: Step) {
+        assert!(step != self.0 || !self.1.swap(false, Ordering::SeqCst), "dies here");
+    }
+}
+
+#[tokio::test]
+async fn a_repair_that_dies_between_doubt_and_nudge_is_seen_through() {
+    for step in [Step::DoubtRaised, Step::WalkNudged, Step::CursorSaved] {
+        let people = users(30);
+        let steps = Arc::new(DiesAt(step, AtomicBool::new(false)));
+        let members = Setup::with_members(people.iter().map(|user| address(user)));
+        let mut world = delivered(Setup { steps: steps.clone(), ..members }, &people).await;
+        ["u005", "u006"].into_iter().for_each(|user| tamper(&world, user));
+        world.post("/v1/activations/act/reconcile", json!({"mode": "repair"})).await;
+        steps.1.store(true, Ordering::SeqCst);
+        let died = AssertUnwindSafe(world.settle()).catch_unwind().await;
+        assert!(died.is_err(), "{step} was not reached");
+        world.runner = Runner::new(Arc::clone(&world.system)).await.unwrap();
+        world.settle().await;
+        for user in ["u005", "u006"] {
+            assert_eq!(world.shows(&address(user), "cats"), "1", "{step}");
+        }
+        let jobs = world.get("/v1/activations/act/backfills").await;
+        assert_eq!(jobs["items"][0]["status"], "done", "{step}");
+        world.account().await;
+    }
+}
+
 #[tokio::test]
 async fn a_comparison_waits_for_as_long_as_the_platform_asks_and_goes_on() {
     let people = users(2);
@@ -223,7 +258,7 @@ async fn a_destination_that_cannot_be_read_is_not_compared() {
     world.settle().await;
     let compare = json!({"mode": "compare"});
     let (status, problem) = world.try_call("POST", "/v1/activations/act/reconcile", compare.clone()).await;
-    assert!(status == 409 && problem.to_string().contains("Webhook does not let be read"), "{status} {problem}");
+    assert!(status == 409 && problem.to_string().contains("Webhook cannot be read back"), "{status} {problem}");
     let (status, problem) = world.try_call("POST", "/v1/activations/act/reconcile", json!({"mode": "guess"})).await;
     assert_eq!(status, 400, "{problem}");
     let (status, _) = world.try_call("POST", "/v1/activations/other/reconcile", compare).await;

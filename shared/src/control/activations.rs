@@ -12,8 +12,7 @@ use super::{Control, ControlError, ControlResult, MAX_NAME, Page, Part, check_de
 use crate::model::activation::DEFAULT_RETRY_WINDOW_HOURS;
 use crate::model::{
     Activation, ActivationId, ActivationStatus, AttributeId, AttributeLink, AudienceId, AudienceLink, AuthorizationId,
-    Earning, FieldName, Identifier, IdentifierType, Job, JobKind, LinkState, Path, Provider, ReconcileMode, Replay,
-    SourceId,
+    Earning, FieldName, Identifier, IdentifierType, Job, JobKind, LinkState, Path, Provider, Replay, SourceId,
 };
 use crate::ports::PortResult;
 
@@ -440,24 +439,6 @@ impl Control {
             return Err(ControlError::conflict("the activation does not deliver: activate or resume it first"));
         }
         Ok(crate::delivery::start_replay(&self.ports, &activation, replay, SignedDuration::ZERO).await?)
-    }
-
-    /// Compares people at rest with what the vendor shows, and sends again who differs where that is asked for.
-    ///
-    /// # Errors
-    /// `NotFound`; `Conflict` for a destination that cannot be read back, and for an activation that does not deliver
-    /// or is not prepared yet.
-    pub async fn reconcile(&self, id: &ActivationId, mode: ReconcileMode) -> ControlResult<Job> {
-        let activation = self.activation(id).await?;
-        let spec = self.known_destination(&activation.destination)?.spec();
-        if spec.read_back.is_none() {
-            let reason = format!("{} does not let be read what it shows, so there is nothing to compare", spec.name);
-            return Err(ControlError::conflict(reason));
-        }
-        if !activation.status.delivers() || !activation.is_prepared() {
-            return Err(ControlError::conflict("the activation does not deliver: activate or resume it first"));
-        }
-        Ok(crate::delivery::start_reconciliation(&self.ports, &activation, mode, SignedDuration::ZERO).await?)
     }
 }
 

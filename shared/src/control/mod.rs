@@ -15,6 +15,7 @@ pub mod effects;
 pub mod evidence;
 pub mod notices;
 pub mod reasons;
+mod reconcile;
 pub mod signals;
 pub mod sources;
 #[cfg(test)]

@@ -11,8 +11,8 @@ use crate::catalog::{get, links};
 use crate::destination::{Failure, Item, ReadBack, Seen};
 use crate::model::pending::{Due, RecordShape, due, records};
 use crate::model::{
-    Activation, DifferenceKind, Flight, Job, JobStatus, Lane, Message, Outcome, PersonKey, QueueName, ReconcileMode,
-    Reconciliation, Version,
+    Activation, DifferenceKind, Flight, FlightKind, Job, JobStatus, Lane, Message, Outcome, PersonKey, QueueName,
+    ReconcileMode, Reconciliation, Version,
 };
 use crate::ports::{Doubted, PortResult, Row, Segment, Walked};
 use crate::steps::Step;
@@ -164,7 +164,8 @@ impl Engine {
         Ok(())
     }
 
-    /// Doubt, then nudge: without the doubt a receipt says that nothing is to be done.
+    /// Doubt, then nudge: without the doubt a receipt says that nothing is to be done. Under a flight: whoever dies in
+    /// between leaves people who are not at rest any more, and the sweep nudges them.
     async fn repair(&self, mode: ReconcileMode, reached: &Reached<'_>, activation: &Activation) -> PortResult<u64> {
         match mode {
             ReconcileMode::Compare => return Ok(0),
@@ -175,12 +176,23 @@ impl Engine {
         if people.is_empty() {
             return Ok(0);
         }
+        let flight = Flight {
+            id: uuid::Uuid::new_v4().simple().to_string().parse().expect("hexadecimal digits are a slug"),
+            activation: activation.id.clone(),
+            lane: Lane::Bulk,
+            started_at: self.now(),
+            late_seconds: 0,
+            kind: FlightKind::Sending { people: people.clone() },
+        };
+        self.ports.ledger.put_flight(&flight).await?;
         let doubted: Vec<Doubted> = people.iter().copied().map(Doubted::Person).collect();
         self.ports.people.raise_doubt(&activation.id, &doubted).await?;
+        self.steps.reached(Step::DoubtRaised);
         let nudged = people.len() as u64;
         let nudge = plain_nudge(activation, people, Lane::Bulk);
         self.send_nudge(&activation.destination, nudge, super::walk::BULK_NUDGE).await?;
         self.steps.reached(Step::WalkNudged);
+        self.ports.ledger.clear_flight(&flight.id).await?;
         Ok(nudged)
     }
 
