@@ -1,5 +1,7 @@
 //! One run over some people of one activation: flight, strong read, claims, send, settle, clear.
 
+use std::collections::BTreeSet;
+
 use jiff::{SignedDuration, Timestamp};
 use tracing::Instrument;
 
@@ -127,7 +129,9 @@ impl<'a> Run<'a> {
         let mut verdicts = send::send(self.subject, &context, Mode::Live, leaving).await;
         let entering = decide::entering(work, &verdicts, activation);
         self.course.sends(&entering);
-        let bulk = self.subject.destination.spec().bulk.filter(|bulk| entering.len() >= bulk.from);
+        // People, not records: who is come for by single calls is counted in people too.
+        let people: BTreeSet<PersonKey> = entering.iter().map(|item| item.id.person).collect();
+        let bulk = self.subject.destination.spec().bulk.filter(|bulk| people.len() >= bulk.from);
         let mode = if self.nudge.lane == Lane::Bulk && bulk.is_some() { Mode::Bulk } else { Mode::Live };
         verdicts.extend(send::send(self.subject, &context, mode, entering).await);
         verdicts
