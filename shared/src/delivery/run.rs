@@ -258,7 +258,13 @@ impl<'a> Run<'a> {
         let most = bulk.map_or(LIVE_NUDGE, |bulk| bulk.from.saturating_sub(1).clamp(1, LIVE_NUDGE));
         // A flight that is overdue stands until the next sweep: before it, another look would find the same.
         let after_sweep = self.engine.now().saturating_add(SWEPT_EVERY).unwrap_or(Timestamp::MAX);
-        let nudge = Nudge { not_before: Some(given.until.max(after_sweep)), ..plain };
+        let not_before = given.until.max(after_sweep);
+        // Runs that hold each other up would meet again at the same moment, and again; the longer they wait for the
+        // same flight, the more of them there are.
+        let wait = not_before.duration_since(self.engine.now());
+        let apart = self.engine.dice.roll((wait / 2).max(SWEPT_EVERY * 3));
+        let not_before = not_before.saturating_add(apart).unwrap_or(Timestamp::MAX);
+        let nudge = Nudge { not_before: Some(not_before), ..plain };
         self.engine.send_nudge(&activation.destination, nudge, most).await
     }
 
