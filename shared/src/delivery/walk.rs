@@ -142,7 +142,7 @@ impl Engine {
         };
         let spec = self.destination(&activation.destination)?.spec();
         let now = self.now();
-        let doubted = doubted(&rows, job);
+        let doubted = doubted(&rows, job, activation, spec.shape);
         let people: Vec<PersonKey> = match job.kind {
             JobKind::Replay => {
                 let people = doubted.iter().map(|(Doubted::Person(person) | Doubted::Record(person, _))| *person);
@@ -220,7 +220,9 @@ fn people_per_pause(replay: &Replay) -> Option<usize> {
 }
 
 /// What of a page is to be sent again although its receipts say that it is done.
-fn doubted(rows: &[Row], job: &Job) -> Vec<Doubted> {
+fn doubted(rows: &[Row], job: &Job, activation: &Activation, shape: RecordShape) -> Vec<Doubted> {
+    // A doubt makes a record of somebody who has none here, and that record would be pending without a nudge.
+    let has_records = |row: &&Row| !records(&row.person, &row.standing, activation, shape).is_empty();
     match (&job.replay, job.kind) {
         (Some(replay), _) => {
             let picked = |row: &Row| {
@@ -231,7 +233,7 @@ fn doubted(rows: &[Row], job: &Job) -> Vec<Doubted> {
             };
             rows.iter().flat_map(picked).collect()
         }
-        (None, JobKind::Resync) => rows.iter().map(|row| Doubted::Person(row.person.key)).collect(),
+        (None, JobKind::Resync) => rows.iter().filter(has_records).map(|row| Doubted::Person(row.person.key)).collect(),
         (None, JobKind::Backfill | JobKind::Resume | JobKind::CatchUp | JobKind::Replay) => Vec::new(),
     }
 }
