@@ -172,6 +172,15 @@ impl<'a> Run<'a> {
         Ok(())
     }
 
+    /// Nudges one person for an effect; an activation that stops is walked when it goes on.
+    pub(super) async fn nudge_at(&self, not_before: Timestamp, person: PersonKey) -> PortResult<()> {
+        if self.course.stop.is_some() {
+            return Ok(());
+        }
+        let nudge = Nudge { not_before: Some(not_before), people: vec![person], ..self.nudge.clone() };
+        self.engine.send_nudge(&self.subject.activation.destination, nudge, LIVE_NUDGE).await
+    }
+
     async fn note_landing(&self, outcomes: &Outcomes<'_>, now: Timestamp) -> PortResult<()> {
         let Some(within) = outcomes.landing.filter(|_| !outcomes.landed.is_empty()) else {
             return Ok(());
