@@ -96,15 +96,20 @@ impl Run<'_> {
         let mut rows: BTreeMap<(PersonKey, EffectId), Effect> =
             rows.into_iter().map(|row| ((row.person, row.id.clone()), row)).collect();
         let mut sorted = Sorted::default();
+        let mut dropped: BTreeMap<PersonKey, Timestamp> = BTreeMap::new();
         for one in waiting {
             let row = rows.remove(&(one.person, one.earned.id.clone()));
             match next(&one.earned, row.as_ref(), &times, now) {
                 Move::Send => self.prepare_sending(one, row, &mut sorted).await?,
                 Move::Ask => self.prepare_asking(one, row, &mut sorted).await?,
                 // Its writer sees to a nudge, or to a flight that leads to one sooner: who waits is only looked at.
+                // A walk comes where nudges may have been dropped, and sees to one for each person.
                 Move::Wait(until) => {
                     if row.is_some_and(|row| row.state == EffectState::Sent) {
                         self.course.put_off.entry(until).or_default().insert(one.person);
+                    } else if self.came_by_walk() {
+                        let first = dropped.entry(one.person).or_insert(until);
+                        *first = until.min(*first);
                     }
                 }
                 Move::Rest => {}
@@ -112,6 +117,9 @@ impl Run<'_> {
                     sorted.remove.entry(one.person).or_default().insert(one.earned.id);
                 }
             }
+        }
+        for (person, until) in dropped {
+            self.course.put_off.entry(until).or_default().insert(person);
         }
         Ok(sorted)
     }

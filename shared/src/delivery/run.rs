@@ -172,6 +172,11 @@ impl<'a> Run<'a> {
         Ok(())
     }
 
+    /// Whether a walk sent for these people, or a nudge that followed from one.
+    pub(super) fn came_by_walk(&self) -> bool {
+        self.nudge.lane == Lane::Bulk
+    }
+
     /// Nudges one person for an effect; an activation that stops is walked when it goes on.
     pub(super) async fn nudge_at(&self, not_before: Timestamp, person: PersonKey) -> PortResult<()> {
         if self.course.stop.is_some() {
