@@ -5,6 +5,7 @@
 //! (`run.rs`). What stays open is put in doubt by the sweep; whoever is pending without a message is
 //! found by a walk.
 
+mod batch;
 pub mod decide;
 mod effects;
 mod failing;
