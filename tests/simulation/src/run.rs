@@ -48,6 +48,8 @@ pub(crate) struct Run<'p> {
     caught_up_at: Timestamp,
     /// Whether anything happened since the last sweep.
     unswept: bool,
+    /// As it was found since the last task ended.
+    needs_a_look: Option<bool>,
     pub(crate) counts: Counts,
     activated: [Option<Timestamp>; 2],
 }
@@ -79,6 +81,7 @@ impl<'p> Run<'p> {
             swept_at: plan.start,
             caught_up_at: plan.start,
             unswept: false,
+            needs_a_look: None,
             counts: Counts::default(),
             activated: [None; 2],
         }
@@ -131,7 +134,7 @@ impl<'p> Run<'p> {
             && self.tasks.count(|role| matches!(role, Role::Ingest(_) | Role::Act)) == 0
     }
 
-    async fn next(&self) -> Option<Timestamp> {
+    async fn next(&mut self) -> Option<Timestamp> {
         let act = if self.tasks.count(|role| role == Role::Act) > 0 { None } else { self.next_act().map(|(at, _)| at) };
         let times = [
             self.world.stage.clock.next_wake(),
@@ -157,31 +160,42 @@ impl<'p> Run<'p> {
     }
 
     /// When a sweep finds something to do.
-    async fn next_sweep(&self) -> Option<Timestamp> {
+    async fn next_sweep(&mut self) -> Option<Timestamp> {
         let after = self.swept_at + SWEPT_EVERY;
         if self.tasks.count(|role| role == Role::Sweep) > 0 || self.stage().lacks(Broken::NoSweep) {
             return None;
         }
-        if self.unswept {
+        let ports = self.world.memory.ports();
+        if self.unswept && !ports.ledger.erasures().await.unwrap_or_default().is_empty() {
             return Some(after);
         }
-        let ports = self.world.memory.ports();
         let age = muster::delivery::Times::default().sweep_age;
         let flights = ports.ledger.flights(None).await.unwrap_or_default();
         let jobs = ports.ledger.jobs(None).await.unwrap_or_default();
         let mut times: Vec<Timestamp> = flights.iter().map(|flight| flight.overdue_at(age)).collect();
         times.extend(jobs.iter().filter_map(|job| job.stalls_at(age)));
+        times.extend(self.needs_a_look().await.then(|| self.swept_at + PROBED_EVERY));
+        times.into_iter().min().map(|at| at.max(after))
+    }
+
+    /// Whether an activation fails, or is not prepared. Nothing changes that but a task.
+    async fn needs_a_look(&mut self) -> bool {
+        if let Some(known) = self.needs_a_look {
+            return known;
+        }
+        let mut needs = false;
         for link in Link::ALL {
             let activation = self.world.activation(link).await;
             let failing = activation.status == muster::model::ActivationStatus::Failing;
-            let unprepared = activation.status.delivers() && !activation.is_prepared();
-            times.extend((failing || unprepared).then(|| self.swept_at + PROBED_EVERY));
+            needs |= failing || (activation.status.delivers() && !activation.is_prepared());
         }
-        times.into_iter().min().map(|at| at.max(after))
+        self.needs_a_look = Some(needs);
+        needs
     }
 
     fn ended(&mut self, role: Role, how: Ended) {
         self.unswept |= role != Role::Sweep;
+        self.needs_a_look = None;
         match (role, how) {
             (Role::Ingest(request), Ended::Itself(Done::Yes)) => self.answered(request),
             (Role::Ingest(request), Ended::Itself(Done::No) | Ended::Died) => {
@@ -293,9 +307,8 @@ impl<'p> Run<'p> {
         for role in self.tasks.drop_late(&self.world.stage) {
             self.ended(role, Ended::Died);
         }
-        let healthy = !self.stage().lacks(Broken::NoSweep);
-        let sweeping = self.tasks.count(|role| role == Role::Sweep) > 0;
-        if healthy && !sweeping && now >= self.swept_at + SWEPT_EVERY {
+        let may = now >= self.swept_at + SWEPT_EVERY;
+        if may && self.next_sweep().await.is_some_and(|at| at <= now) {
             (self.swept_at, self.unswept) = (now, false);
             let engine = Arc::clone(&self.some_process().engine);
             self.start(Role::Sweep, async move {

@@ -3,18 +3,23 @@
 use muster_simulation::{Broken, Telling, simulate};
 
 /// Within so many seeds.
-const SEEDS: u64 = 400;
+const SEEDS: u64 = 200;
 
 #[test]
 fn every_rule_is_needed() {
-    let mut missed = Vec::new();
-    for broken in Broken::ALL {
-        let first = (1..=SEEDS).find_map(|seed| Some((seed, simulate(seed, Some(*broken), Telling::Hash).violation?)));
-        match first {
-            Some((_, violation)) if violation.invariant == broken.breaks() => {}
-            Some((seed, violation)) => missed.push(format!("{broken:?}: seed {seed} breaks {violation}")),
-            None => missed.push(format!("{broken:?}: nothing breaks in {SEEDS} seeds")),
+    let missed: Vec<String> = Broken::ALL.iter().filter_map(|broken| miss(*broken)).collect();
+    assert!(missed.is_empty(), "{}", missed.join("\n"));
+}
+
+/// What broke instead, where the named promise did not.
+fn miss(broken: Broken) -> Option<String> {
+    let mut others = Vec::new();
+    for seed in 1..=SEEDS {
+        match simulate(seed, Some(broken), Telling::Hash).violation {
+            Some(violation) if violation.invariant == broken.breaks() => return None,
+            Some(violation) => others.push(format!("seed {seed}: {violation}")),
+            None => {}
         }
     }
-    assert!(missed.is_empty(), "{}", missed.join("\n"));
+    Some(format!("{broken:?} does not break `{}` in {SEEDS} seeds, but {others:?}", broken.breaks()))
 }
