@@ -11,6 +11,11 @@ use super::Faulty;
 use crate::broken::Broken;
 use crate::stage::CANARY;
 
+/// Enough of a key to tell those of a story apart.
+fn short(key: &impl ToString) -> String {
+    key.to_string().chars().take(4).collect()
+}
+
 #[async_trait]
 impl Ledger for Faulty<dyn Ledger> {
     async fn put_flight(&self, flight: &Flight) -> PortResult<()> {
@@ -44,9 +49,10 @@ impl Ledger for Faulty<dyn Ledger> {
             return Ok(claims.iter().map(|(key, person)| (*key, *person, Claim::Held)).collect());
         }
         let answers = self.around("ledger.claim", self.inner.claim(activation, claims)).await?;
-        for (_, _, claim) in &answers {
-            let held = matches!(claim, Claim::HeldBy(_));
-            self.stage.note(|| format!("{activation}: claim {}", if held { "refused" } else { "held" }), held.into());
+        for (key, person, claim) in &answers {
+            let refused = matches!(claim, Claim::HeldBy(_));
+            let told = || format!("{activation}: {} claims {}: {claim:?}", short(person), short(key));
+            self.stage.note(told, refused.into());
         }
         Ok(answers)
     }
@@ -62,7 +68,10 @@ impl Ledger for Faulty<dyn Ledger> {
         person: PersonKey,
         by: &FlightId,
     ) -> PortResult<Option<PersonKey>> {
-        self.around("ledger.release", self.inner.release(activation, key, person, by)).await
+        let next = self.around("ledger.release", self.inner.release(activation, key, person, by)).await?;
+        self.stage
+            .note(|| format!("{activation}: {} gives {} back", short(&person), short(&key)), next.is_some().into());
+        Ok(next)
     }
 
     async fn holder(&self, activation: &ActivationId, key: KeyHash) -> PortResult<Option<PersonKey>> {

@@ -58,6 +58,7 @@ impl Receiver {
         let mut answers = BTreeMap::new();
         for record in records.as_array().into_iter().flatten() {
             let (name, id) = (text(&record["record"]), text(&record["id"]));
+            stage.note(|| format!("record {id} of {name:.4} {}", record["state"]), 2);
             let answer = if stage.strikes(Fault::RecordPutBack, stage.odds().put_back) {
                 json!({ "status": "retry" })
             } else if record["state"] == "present" && id.starts_with("refused") {
