@@ -80,6 +80,14 @@ impl<'r> Work<'r> {
         standing.memo.clone()
     }
 
+    /// Whether anything of it was sent: any verdict but one that put it off says so.
+    fn left_a_byte(&self, verdicts: &Verdicts) -> bool {
+        self.departing.iter().chain(&[0]).any(|step| {
+            let id = ItemId { person: self.plan.person, record: self.plan.record.clone(), step: *step };
+            verdicts.get(&id).is_some_and(|verdict| !matches!(verdict, Verdict::Failed(Failure::PutOff { .. })))
+        })
+    }
+
     /// Whether everything that had to leave first has left.
     fn left(&self, verdicts: &Verdicts) -> bool {
         self.departing.iter().all(|step| {
@@ -165,6 +173,8 @@ pub struct Course {
     pub tried: Records,
     /// What this run sent and has no receipt of: it may have arrived after what another run settled.
     pub unsettled: Records,
+    /// What of it was said to be sent in this round.
+    said: Records,
     /// Whose outcome is open: the flight stands for them.
     pub open: BTreeSet<PersonKey>,
     /// Who is to be looked at later, and when: nothing was sent.
@@ -204,9 +214,25 @@ impl Course {
 
     /// To be said before the bytes leave.
     pub fn sends(&mut self, items: &[Item]) {
-        let records = items.iter().map(|item| (item.id.person, item.id.record.clone()));
-        self.unsettled.extend(records.clone());
-        self.tried.extend(records);
+        for record in items.iter().map(|item| (item.id.person, item.id.record.clone())) {
+            if self.unsettled.insert(record.clone()) {
+                self.said.insert(record.clone());
+            }
+            self.tried.insert(record);
+        }
+    }
+
+    /// Of what was put off before a byte left nothing can arrive: it needs no doubt. Else runs that wait for tokens
+    /// would keep moving each other's standings, and none would ever settle. The first one stays: its key is claimed,
+    /// and without a standing nobody would know that it must be given back.
+    fn forget_unsent(&mut self, work: &[Work<'_>], verdicts: &Verdicts) {
+        let unsent = work.iter().filter(|one| one.row.standing.revision > 0 && !one.left_a_byte(verdicts));
+        for record in unsent.map(Work::record) {
+            if self.said.contains(&record) {
+                self.unsettled.remove(&record);
+            }
+        }
+        self.said.clear();
     }
 
     /// What the verdicts of a round mean. `wait` rolls how long is waited after so many failed tries.
@@ -219,6 +245,7 @@ impl Course {
         wait: impl Fn(u32, Option<SignedDuration>) -> SignedDuration,
     ) -> Outcomes<'r> {
         let mut outcomes = Outcomes { landing: landing_within(verdicts.values()), ..Outcomes::default() };
+        self.forget_unsent(work, verdicts);
         for one in work {
             if !one.departing.is_empty() {
                 outcomes.leaving.insert(one.plan.person);

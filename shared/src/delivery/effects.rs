@@ -96,19 +96,30 @@ impl Run<'_> {
         let mut rows: BTreeMap<(PersonKey, EffectId), Effect> =
             rows.into_iter().map(|row| ((row.person, row.id.clone()), row)).collect();
         let mut sorted = Sorted::default();
+        let mut dropped: BTreeMap<PersonKey, Timestamp> = BTreeMap::new();
         for one in waiting {
             let row = rows.remove(&(one.person, one.earned.id.clone()));
             match next(&one.earned, row.as_ref(), &times, now) {
                 Move::Send => self.prepare_sending(one, row, &mut sorted).await?,
                 Move::Ask => self.prepare_asking(one, row, &mut sorted).await?,
+                // Its writer sees to a nudge, or to a flight that leads to one sooner: who waits is only looked at.
+                // A walk comes where nudges may have been dropped, and sees to one for each person.
                 Move::Wait(until) => {
-                    self.course.put_off.entry(until).or_default().insert(one.person);
+                    if row.is_some_and(|row| row.state == EffectState::Sent) {
+                        self.course.put_off.entry(until).or_default().insert(one.person);
+                    } else if self.came_by_walk() {
+                        let first = dropped.entry(one.person).or_insert(until);
+                        *first = until.min(*first);
+                    }
                 }
                 Move::Rest => {}
                 Move::Remove => {
                     sorted.remove.entry(one.person).or_default().insert(one.earned.id);
                 }
             }
+        }
+        for (person, until) in dropped {
+            self.course.put_off.entry(until).or_default().insert(person);
         }
         Ok(sorted)
     }
@@ -239,15 +250,22 @@ impl Run<'_> {
         self.note_effect(row.asked(&asked, &self.effect_times(), self.engine.now()), read_revision, sorted).await
     }
 
-    /// Writes a row, and sees to it that somebody looks again where that is wanted.
+    /// Writes a row. Where somebody must look again they are nudged before it: a row that waits for a nudge nobody
+    /// sent would wait for the catch-up. So whoever finds it waiting need not send another one: looks would multiply.
     async fn note_effect(&mut self, effect: Effect, read_revision: u64, sorted: &mut Sorted) -> PortResult<()> {
+        if let EffectState::Pending { not_before: until, .. } | EffectState::Ambiguous { ask_at: until, .. } =
+            &effect.state
+        {
+            self.nudge_at(*until, effect.person).await?;
+        }
         if !self.engine.ports.effects.put(&effect, read_revision, self.engine.now()).await? {
             tracing::warn!(activation = %effect.activation, "an effect was settled by somebody else meanwhile");
             return Ok(());
         }
         match &effect.state {
+            // The wait was over before the row was written: whoever was nudged may have passed it by.
             EffectState::Pending { not_before: until, .. } | EffectState::Ambiguous { ask_at: until, .. } => {
-                if self.course.stop.is_none() {
+                if self.course.stop.is_none() && *until <= self.engine.now() {
                     self.course.put_off.entry(*until).or_default().insert(effect.person);
                 }
             }

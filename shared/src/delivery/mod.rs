@@ -6,6 +6,7 @@
 //! found by a walk.
 
 mod announce;
+mod batch;
 pub mod decide;
 mod effects;
 mod failing;

@@ -1,5 +1,7 @@
 //! One run over some people of one activation: flight, strong read, claims, send, settle, clear.
 
+use std::collections::BTreeSet;
+
 use jiff::{SignedDuration, Timestamp};
 use tracing::Instrument;
 
@@ -155,7 +157,9 @@ impl<'a> Run<'a> {
         let mut verdicts = send::send(self.subject, &context, Mode::Live, leaving).await;
         let entering = decide::entering(work, &verdicts, activation);
         self.course.sends(&entering);
-        let bulk = self.subject.destination.spec().bulk.filter(|bulk| entering.len() >= bulk.from);
+        // People, not records: who is come for by single calls is counted in people too.
+        let people: BTreeSet<PersonKey> = entering.iter().map(|item| item.id.person).collect();
+        let bulk = self.subject.destination.spec().bulk.filter(|bulk| people.len() >= bulk.from);
         let mode = if self.nudge.lane == Lane::Bulk && bulk.is_some() { Mode::Bulk } else { Mode::Live };
         verdicts.extend(send::send(self.subject, &context, mode, entering).await);
         verdicts
@@ -194,6 +198,20 @@ impl<'a> Run<'a> {
             self.engine.send_nudge(&self.subject.activation.destination, nudge, most_people(self.nudge.lane)).await?;
         }
         Ok(())
+    }
+
+    /// Whether a walk sent for these people, or a nudge that followed from one.
+    pub(super) fn came_by_walk(&self) -> bool {
+        self.nudge.lane == Lane::Bulk
+    }
+
+    /// Nudges one person for an effect; an activation that stops is walked when it goes on.
+    pub(super) async fn nudge_at(&self, not_before: Timestamp, person: PersonKey) -> PortResult<()> {
+        if self.course.stop.is_some() {
+            return Ok(());
+        }
+        let nudge = Nudge { not_before: Some(not_before), people: vec![person], ..self.nudge.clone() };
+        self.engine.send_nudge(&self.subject.activation.destination, nudge, LIVE_NUDGE).await
     }
 
     async fn note_landing(&self, outcomes: &Outcomes<'_>, now: Timestamp) -> PortResult<()> {
@@ -283,7 +301,13 @@ impl<'a> Run<'a> {
         let most = bulk.map_or(LIVE_NUDGE, |bulk| bulk.from.saturating_sub(1).clamp(1, LIVE_NUDGE));
         // A flight that is overdue stands until the next sweep: before it, another look would find the same.
         let after_sweep = self.engine.now().saturating_add(SWEPT_EVERY).unwrap_or(Timestamp::MAX);
-        let nudge = Nudge { not_before: Some(given.until.max(after_sweep)), ..plain };
+        let not_before = given.until.max(after_sweep);
+        // Runs that hold each other up would meet again at the same moment, and again; the longer they wait for the
+        // same flight, the more of them there are.
+        let wait = not_before.duration_since(self.engine.now());
+        let apart = self.engine.dice.roll((wait / 2).max(SWEPT_EVERY * 3));
+        let not_before = not_before.saturating_add(apart).unwrap_or(Timestamp::MAX);
+        let nudge = Nudge { not_before: Some(not_before), ..plain };
         self.engine.send_nudge(&activation.destination, nudge, most).await
     }
 

@@ -1,7 +1,7 @@
 //! Walks: over all people of a source, nudging whoever is pending. Resumable by cursor, harmless when
 //! doubled; they carry keys only, so that they can never overtake a newer change.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -160,7 +160,7 @@ impl Engine {
         };
         let spec = self.destination(&activation.destination)?.spec();
         let now = self.now();
-        let doubted = doubted(&rows, job, activation, now);
+        let doubted = doubted(&rows, job, activation, spec.shape, now);
         let people: Vec<PersonKey> = match job.kind {
             JobKind::Replay | JobKind::Reconcile => {
                 let people = doubted.iter().map(|(Doubted::Person(person) | Doubted::Record(person, _))| *person);
@@ -180,6 +180,11 @@ impl Engine {
         let nudge = Nudge { reopen, ..plain_nudge(activation, people, Lane::Bulk) };
         let most = if spec.bulk.is_some() { BULK_NUDGE } else { LIVE_NUDGE };
         self.send_nudge(&activation.destination, nudge, most).await?;
+        // What they wait for may have been dropped while the activation stood still.
+        for (not_before, people) in waiting(&rows, activation, spec.shape, now) {
+            let nudge = Nudge { not_before: Some(not_before), ..plain_nudge(activation, people, Lane::Bulk) };
+            self.send_nudge(&activation.destination, nudge, LIVE_NUDGE).await?;
+        }
         self.steps.reached(Step::WalkNudged);
         let over = next.is_none();
         let mut walked = Job {
@@ -238,7 +243,9 @@ fn people_per_pause(replay: &Replay) -> Option<usize> {
 }
 
 /// What of a page is to be sent again although its receipts say that it is done.
-fn doubted(rows: &[Row], job: &Job, activation: &Activation, now: Timestamp) -> Vec<Doubted> {
+fn doubted(rows: &[Row], job: &Job, activation: &Activation, shape: RecordShape, now: Timestamp) -> Vec<Doubted> {
+    // A doubt makes a record of somebody who has none here, and that record would be pending without a nudge.
+    let has_records = |row: &&Row| !records(&row.person, &row.standing, activation, shape).is_empty();
     match (&job.replay, job.kind) {
         (Some(replay), _) => {
             let picked = |row: &Row| {
@@ -252,11 +259,31 @@ fn doubted(rows: &[Row], job: &Job, activation: &Activation, now: Timestamp) -> 
             };
             rows.iter().flat_map(picked).collect()
         }
-        (None, JobKind::Resync) => rows.iter().map(|row| Doubted::Person(row.person.key)).collect(),
+        (None, JobKind::Resync) => rows.iter().filter(has_records).map(|row| Doubted::Person(row.person.key)).collect(),
         (None, JobKind::Backfill | JobKind::Resume | JobKind::CatchUp | JobKind::Replay | JobKind::Reconcile) => {
             Vec::new()
         }
     }
+}
+
+/// Who is to be tried again later, by when.
+fn waiting(
+    rows: &[Row],
+    activation: &Activation,
+    shape: RecordShape,
+    now: Timestamp,
+) -> BTreeMap<Timestamp, Vec<PersonKey>> {
+    let mut waiting: BTreeMap<Timestamp, Vec<PersonKey>> = BTreeMap::new();
+    for Row { person, standing } in rows {
+        for record in records(person, standing, activation, shape) {
+            if let Due::Waiting(not_before) = due(person, standing, activation, &record)
+                && not_before > now
+            {
+                waiting.entry(not_before).or_default().push(person.key);
+            }
+        }
+    }
+    waiting
 }
 
 /// Whether a walk of this kind nudges the person.

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 
 use super::activation::Activation;
-use super::ids::RecordId;
+use super::ids::{AudienceId, RecordId};
 use super::person::{Person, Version};
 use super::standing::{Outcome, Standing};
 
@@ -60,10 +60,13 @@ pub fn records(
 
 /// The newest version of anything that the record depends on.
 pub fn relevant_version(person: &Person, activation: &Activation, record: &RecordId) -> Version {
-    let membership = |audience| person.memberships.get(audience).map_or(0, |entry| entry.version);
+    let membership = |audience: &AudienceId| person.memberships.get(audience).map_or(0, |entry| entry.version);
     let memberships = match record {
         RecordId::Person => activation.live_audiences().map(membership).max().unwrap_or(0),
-        RecordId::Audience(audience) => membership(audience),
+        // Nobody is nudged for a link that was taken away.
+        RecordId::Audience(audience) => {
+            activation.live_audiences().find(|live| *live == audience).map_or(0, membership)
+        }
     };
     let attributes = activation.attributes.iter().filter_map(|link| person.attributes.get(&link.attribute));
     let triggers = activation.triggers.iter().filter_map(|name| person.fields.get(name));
