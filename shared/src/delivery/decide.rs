@@ -196,7 +196,11 @@ impl Course {
     ) -> Vec<Work<'r>> {
         let mut work = Vec::new();
         for row in rows {
-            for record in records(&row.person, &row.standing, activation, shape) {
+            // What this run sent of somebody who was erased meanwhile may be the only trace of it.
+            let sent = self.tried.iter().filter(|(person, _)| *person == row.person.key);
+            let known = records(&row.person, &row.standing, activation, shape);
+            let all: BTreeSet<RecordId> = known.into_iter().chain(sent.map(|(_, record)| record.clone())).collect();
+            for record in all {
                 let wanted = match due(&row.person, &row.standing, activation, &record) {
                     Due::Pending => true,
                     Due::Waiting(not_before) => not_before <= now,

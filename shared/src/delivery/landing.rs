@@ -7,10 +7,11 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 
 use super::plan::{Arrival, plan};
-use super::{Engine, Errand, Subject, plain_nudge};
+/// What the current key of each record shall show.
+pub(super) fn items(row: &Row, activation: &Activation, shape: RecordShape) -> Vec<Item> {
 use crate::destination::{Action, Failure, Item, ItemId, Landed};
-use crate::model::pending::{Due, due, records};
-use crate::model::{Activation, Flight, FlightId, FlightKind, PersonKey, Version};
+use crate::model::pending::{Due, RecordShape, due, records};
+use crate::model::{Activation, Flight, FlightId, FlightKind, Nudge, PersonKey, Version};
 use crate::ports::{Doubted, PortResult, Row};
 
 impl Engine {
@@ -49,7 +50,7 @@ impl Engine {
         &self,
         subject: &Subject<'_>,
         sent: &BTreeMap<PersonKey, Version>,
-    ) -> PortResult<Result<Vec<PersonKey>, Failure>> {
+    ) -> PortResult<Result<Vec<Row>, Failure>> {
         let keys: Vec<PersonKey> = sent.keys().copied().collect();
         let rows = self.ports.people.read(&keys, Some(&subject.activation.id)).await?;
         let shape = subject.destination.spec().shape;
@@ -74,16 +75,32 @@ impl Engine {
                 Err(failure) => return Ok(Err(failure)),
             }
         }
-        Ok(Ok(doubted.into_iter().map(|row| row.person.key).collect()))
+        Ok(Ok(doubted.into_iter().cloned().collect()))
     }
 
-    async fn doubt_landed(&self, activation: &Activation, flight: &Flight, people: Vec<PersonKey>) -> PortResult<()> {
-        let doubted: Vec<Doubted> = people.iter().copied().map(Doubted::Person).collect();
+    /// Whoever leaves a former key is sent by single calls: another import would leave a flight that keeps the key
+    /// from being given back, the doubt about that would be found here again, and so on without an end.
+    async fn doubt_landed(&self, activation: &Activation, flight: &Flight, rows: Vec<Row>) -> PortResult<()> {
+        let spec = self.destination(&activation.destination)?.spec();
+        let doubted: Vec<Doubted> = rows.iter().map(|row| Doubted::Person(row.person.key)).collect();
         self.ports.people.raise_doubt(&activation.id, &doubted).await?;
-        let nudge = plain_nudge(activation, people, flight.lane);
+        let (leaving, others): (Vec<&Row>, Vec<&Row>) =
+            rows.iter().partition(|row| leaves(row, activation, spec.shape));
+        let keys = |rows: Vec<&Row>| rows.into_iter().map(|row| row.person.key).collect();
+        let apart = Nudge { not_before: Some(self.now()), ..plain_nudge(activation, keys(leaving), flight.lane) };
+        let most = spec.bulk.map_or(LIVE_NUDGE, |bulk| bulk.from.saturating_sub(1).clamp(1, LIVE_NUDGE));
+        self.send_nudge(&activation.destination, apart, most).await?;
+        let nudge = plain_nudge(activation, keys(others), flight.lane);
         self.send_nudge(&activation.destination, nudge, super::walk::BULK_NUDGE).await?;
         self.ports.ledger.clear_flight(&flight.id).await
     }
+}
+
+/// Whether a former key is told to leave with the person.
+fn leaves(row: &Row, activation: &Activation, shape: RecordShape) -> bool {
+    let Row { person, standing } = row;
+    let leaves = |record| !plan(person, standing, activation, record).departures.is_empty();
+    records(person, standing, activation, shape).iter().any(leaves)
 }
 
 /// Who is not there. Where others are missing, no answer is no comfort.
@@ -98,7 +115,7 @@ fn missing<'r>(still: Vec<&'r Row>, landed: &BTreeMap<ItemId, Landed>) -> Vec<&'
 }
 
 /// What the current key of each record shall show.
-pub(super) fn items(row: &Row, activation: &Activation, shape: crate::model::pending::RecordShape) -> Vec<Item> {
+pub(super) fn items(row: &Row, activation: &Activation, shape: RecordShape) -> Vec<Item> {
     records(&row.person, &row.standing, activation, shape)
         .into_iter()
         .filter_map(|record| match plan(&row.person, &row.standing, activation, &record).arrival {

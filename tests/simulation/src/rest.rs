@@ -160,7 +160,7 @@ impl Run<'_> {
                 format!("{}: {} accepted, the answers say {certain} to {possible}", link.id(), account.accepted)
             });
         }
-        if account.in_flight + account.waiting + account.ended.parked > 0 {
+        if account.in_flight + account.waiting > 0 {
             self.world.stage.broke(Invariant::AccountingAddsUp, || format!("{} at rest: {account:?}", link.id()));
         }
         for Row { person, standing } in &rows {
