@@ -7,8 +7,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 
 use super::plan::{Arrival, plan};
-/// What the current key of each record shall show.
-pub(super) fn items(row: &Row, activation: &Activation, shape: RecordShape) -> Vec<Item> {
+use super::{Engine, Errand, LIVE_NUDGE, Subject, plain_nudge};
 use crate::destination::{Action, Failure, Item, ItemId, Landed};
 use crate::model::pending::{Due, RecordShape, due, records};
 use crate::model::{Activation, Flight, FlightId, FlightKind, Nudge, PersonKey, Version};
