@@ -72,7 +72,8 @@ impl Decisions {
     }
 
     fn take_up<'r>(&self, rows: &'r [Row], round: &Round) -> (Course, Vec<Work<'r>>) {
-        let course = Course { tried: self.records(round.tried), ..Course::default() };
+        let mut course = Course::default();
+        course.tried = self.records(round.tried);
         let shape = self.scenario.shape;
         let work = course.take_up(rows, &self.activation, shape, round.reopen, now(), |key| self.hash(key));
         (course, work)
