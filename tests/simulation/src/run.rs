@@ -18,7 +18,7 @@ use crate::invariant::Invariant;
 use crate::plan::{Act, Link, Linked, Plan, PlannedFact};
 use crate::stage::Stage;
 use crate::vendor::Vendors;
-use crate::world::{Process, World, deadline, source};
+use crate::world::{CACHE_AGE, Process, World, deadline, source};
 use crate::{truth, worker};
 
 /// How often the sweep comes, where there is anything to sweep.
@@ -225,8 +225,8 @@ impl<'p> Run<'p> {
         for link in Link::ALL {
             let certain =
                 self.plan.requests[request].changes.iter().filter(|change| self.counts(link, **change)).count();
-            // A copy of the catalog may be as old as that.
-            let since = self.activated[link.index()].map(|at| at + SignedDuration::from_secs(80));
+            // A copy of the catalog may be as old, and a run that reads it as long.
+            let since = self.activated[link.index()].map(|at| at + CACHE_AGE + SignedDuration::from_secs(70));
             if since.is_some_and(|since| since < self.now()) {
                 self.counts.certain[link.index()] += certain as u64;
             }

@@ -107,7 +107,8 @@ impl Watch {
                     let path: Option<Path> = knows_by.parse().ok();
                     let key = path.as_ref().and_then(|path| person.key_at(path));
                     // An older one speaks of a former key.
-                    let is_new = path.is_some_and(|path| receipt.version >= person.version_at(&path));
+                    let gone = person.gone.as_ref().map_or(0, |gone| gone.version);
+                    let is_new = path.is_some_and(|path| receipt.version >= person.version_at(&path).max(gone));
                     if is_new && !key.is_some_and(|key| key.expose().starts_with("refused")) {
                         self.stage.broke(Invariant::NothingGivenUpEarly, || {
                             format!(

@@ -27,6 +27,9 @@ use crate::watch::Watch;
 /// The only source.
 pub(crate) const SOURCE: &str = "shop";
 
+/// How old a copy of the catalog may be: longer than in service, since reading it is most of what a run costs here.
+pub(crate) const CACHE_AGE: SignedDuration = SignedDuration::from_secs(30);
+
 /// Set up once: the TLS library under it is not asked for anything.
 static HTTP: LazyLock<Http> =
     LazyLock::new(|| Http::new(HttpTimes::default(), Default::default()).expect("a client that sends nothing"));
@@ -112,7 +115,7 @@ impl World {
     /// A new process.
     pub(crate) fn process(&mut self) -> Arc<Process> {
         self.started += 1;
-        let mut times = Times::default();
+        let mut times = Times { cache_age: CACHE_AGE, ..Times::default() };
         if self.stage.lacks(Broken::SweptTooEarly) {
             times.sweep_age = SignedDuration::from_secs(45);
         }

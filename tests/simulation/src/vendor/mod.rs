@@ -21,6 +21,7 @@ use crate::fault::Fault;
 use crate::invariant::Invariant;
 use crate::plan::{Link, Spell};
 use crate::stage::Stage;
+use crate::world::CACHE_AGE;
 
 use fate::Fate;
 pub use receiver::{Event, Held, Receiver};
@@ -209,7 +210,7 @@ impl Vendors {
         }
         if let Some(since) = state.paused[call.link.index()]
             && call.tells()
-            && acting.since > since + SignedDuration::from_secs(6)
+            && acting.since > since + CACHE_AGE + SignedDuration::from_secs(1)
         {
             self.stage.broke(Invariant::PausedIsSilent, || {
                 format!("{} is told of people at {now}, though paused since {since}", call.link.id())
