@@ -202,6 +202,11 @@ impl Stage {
         self.state.lock().deaf.insert(task);
     }
 
+    /// What the run heard is known to all.
+    pub fn hears(&self, task: u64) {
+        self.state.lock().deaf.remove(&task);
+    }
+
     /// Whether nobody can expect that the run acts on what it heard.
     pub fn is_deaf(&self, task: u64) -> bool {
         self.state.lock().deaf.contains(&task)

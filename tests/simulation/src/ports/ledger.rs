@@ -80,9 +80,15 @@ impl Ledger for Faulty<dyn Ledger> {
     }
 
     async fn spend(&self, account: &AuthorizationId, spend: &Spend, now: Timestamp) -> PortResult<Grant> {
+        let is_wish = matches!(spend, Spend::Block { .. });
+        let task = self.stage.acting().task;
+        if is_wish {
+            // Until it is noted nobody else can know.
+            self.stage.deafen(task);
+        }
         let granted = self.around("ledger.spend", self.inner.spend(account, spend, now)).await;
-        if granted.is_err() && matches!(spend, Spend::Block { .. }) {
-            self.stage.deafen(self.stage.acting().task);
+        if is_wish && granted.is_ok() {
+            self.stage.hears(task);
         }
         granted
     }
