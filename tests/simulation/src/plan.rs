@@ -257,10 +257,10 @@ fn moments(chance: &mut Chance, most: i64, start: Timestamp, span: i64) -> Vec<T
 }
 
 fn setup(chance: &mut Chance) -> Setup {
-    let windows = [1, 1, 1, 2, 6, 72];
+    let windows = [1, 1, 1, 1, 1, 1, 2, 2, 2, 6, 6, 72];
     let rates = [2.0, 5.0, 20.0, 100.0];
     Setup {
-        windows: [windows[chance.index(6)], windows[chance.index(6)]],
+        windows: [windows[chance.index(12)], windows[chance.index(12)]],
         in_doubt: ["send_again", "ask", "park"][chance.index(3)],
         list_knows_by: ["ids.email", "ids.email", "fields.card"][chance.index(3)],
         batch: u16::try_from(chance.between(1, 12)).unwrap_or(1),
