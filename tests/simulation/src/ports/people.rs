@@ -102,6 +102,15 @@ impl People for Faulty<dyn People> {
                 settlement.read_version = stored.person.version;
                 settlement.read_revision = stored.standing.revision;
                 settlement.standing.account = stored.standing.account;
+                // And what was sent is taken for what the row says now.
+                for (record, held) in &mut settlement.standing.records {
+                    if let Some(receipt) =
+                        held.receipt.as_mut().filter(|new| stored.standing.receipt(record) != Some(new))
+                    {
+                        receipt.version = stored.person.version;
+                        receipt.doubt = stored.standing.doubt_of(record);
+                    }
+                }
             }
             if self.stage.lacks(Broken::AccountForgotten) && self.stage.draw(|chance| chance.permille(200)) {
                 settlement.standing.account = Default::default();
