@@ -31,7 +31,7 @@ broken! {
     /// Rows are written whatever was written since they were read.
     RowsWrittenBlindly => RowsHoldEveryChange,
     /// A row that could not be written is taken for written.
-    WriteErrorSwallowed => AccountingAddsUp,
+    WriteErrorSwallowed => RowsHoldEveryChange,
     /// Nothing is written before people are sent.
     NoFlight => PlatformEqualsRows,
     /// A flight is cleared although an outcome is open.

@@ -1,9 +1,9 @@
 //! The simulation: the handlers themselves, on ports in memory, driven by one seed, while stores fail, messages are
 //! lost and doubled, processes die, and vendors do what vendors do.
 //!
-//! A seed makes a [`plan`]: people, changes, what the owner does, what goes wrong. A world carries it out
+//! A seed makes a [plan](mod@plan): people, changes, what the owner does, what goes wrong. A world carries it out
 //! one step at a time, looks at promises at every write, then lets everything heal and come to rest, and compares
-//! vendors and rows with a naive reading of the changes ([`truth`]). The same seed is the same world, step by step.
+//! vendors and rows with a naive reading of the changes ([truth](mod@truth)). The same seed is the same world, step by step.
 //!
 //! `MUSTER_SEED=17 MUSTER_SEEDS=1 MUSTER_STORY=1 cargo test -p muster-simulation --test seeds` tells one.
 
