@@ -39,8 +39,22 @@ pub struct Work<'r> {
 }
 
 impl<'r> Work<'r> {
-    fn new(row: &'r Row, activation: &Activation, record: &RecordId, hash: &impl Fn(&Identifier) -> KeyHash) -> Self {
-        let plan = plan(&row.person, &row.standing, activation, record);
+    fn new(
+        row: &'r Row,
+        activation: &Activation,
+        record: &RecordId,
+        told: Told,
+        hash: &impl Fn(&Identifier) -> KeyHash,
+    ) -> Self {
+        let plan = match told {
+            Told::NotByUs => plan(&row.person, &row.standing, activation, record),
+            // As the doubt would have it that was not raised yet: the vendor may hold what no receipt tells of.
+            Told::ByUs => {
+                let mut standing = row.standing.clone();
+                standing.records.entry(record.clone()).or_default().doubt += 1;
+                plan(&row.person, &standing, activation, record)
+            }
+        };
         let mut keys: Keys =
             (1u16..).zip(&plan.departures).map(|(step, departure)| (step, hash(&departure.key))).collect();
         if let Arrival::Show { key, .. } = &plan.arrival {
@@ -95,6 +109,13 @@ impl<'r> Work<'r> {
             !matches!(verdicts.get(&id), Some(Verdict::Failed(_)))
         })
     }
+}
+
+/// Whether this run sent a record before.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Told {
+    ByUs,
+    NotByUs,
 }
 
 /// Whether the row itself says that the person holds the current key: something was delivered under it, which
@@ -208,8 +229,10 @@ impl Course {
                     Due::Settled => false,
                 };
                 // What this run sent may arrive after what another one settled: it is never taken as done.
-                if wanted || self.tried.contains(&(row.person.key, record.clone())) {
-                    work.push(Work::new(row, activation, &record, &hash));
+                let sent = self.tried.contains(&(row.person.key, record.clone()));
+                if wanted || sent {
+                    let told = if sent { Told::ByUs } else { Told::NotByUs };
+                    work.push(Work::new(row, activation, &record, told, &hash));
                 }
             }
         }
