@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use async_trait::async_trait;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use muster::model::budget::{Grant, Spend};
 use muster::model::{ActivationId, AuthorizationId, Flight, FlightId, Job, JobId, KeyHash, PersonKey};
 use muster::ports::{Claim, Ledger, PortResult};
@@ -81,13 +81,16 @@ impl Ledger for Faulty<dyn Ledger> {
 
     async fn spend(&self, account: &AuthorizationId, spend: &Spend, now: Timestamp) -> PortResult<Grant> {
         let is_wish = matches!(spend, Spend::Block { .. });
-        let task = self.stage.acting().task;
+        let (task, began) = (self.stage.acting().task, self.stage.now());
+        // One that could not be noted once is not made good by a later one.
+        let was_deaf = self.stage.is_deaf(task);
         if is_wish {
             // Until it is noted nobody else can know.
             self.stage.deafen(task);
         }
         let granted = self.around("ledger.spend", self.inner.spend(account, spend, now)).await;
-        if is_wish && granted.is_ok() {
+        let is_timely = self.stage.now() <= began + SignedDuration::from_secs(3);
+        if is_wish && granted.is_ok() && is_timely && !was_deaf {
             self.stage.hears(task);
         }
         granted
