@@ -11,7 +11,7 @@ impl Engine {
     pub(super) async fn stop(&self, seen: &Activation, failure: &Failure) -> PortResult<()> {
         let why = Reason::new(failure.to_string());
         let edited = edit_activation(self.ports.catalog.as_ref(), &seen.id, |activation| {
-            if activation.transitions != seen.transitions || !activation.status.delivers() {
+            if activation.was_decided_since(seen) || !activation.status.delivers() {
                 return Edit::Keep;
             }
             activation.set_status(ActivationStatus::Failing, Some(why.clone()));

@@ -64,7 +64,7 @@ impl Engine {
         edit_activation(self.ports.catalog.as_ref(), &seen.id, |activation| {
             activation.prepared = Some(Prepared { layout: seen.layout, notes: preparation.notes.clone(), at: now });
             activation.revision += u64::from(preparation.resend == Resend::Everybody);
-            if activation.status == ActivationStatus::Failing && activation.transitions == seen.transitions {
+            if activation.status == ActivationStatus::Failing && !activation.was_decided_since(seen) {
                 activation.set_status(ActivationStatus::Active, None);
             }
             Edit::Write

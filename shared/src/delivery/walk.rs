@@ -226,7 +226,7 @@ impl Engine {
             if activation.status != ActivationStatus::Backfilling {
                 return Edit::Keep;
             }
-            activation.set_status(ActivationStatus::Active, None);
+            activation.finish_backfill();
             Edit::Write
         })
         .await?;

@@ -65,7 +65,7 @@ pub struct Activation {
     /// Why it is failing.
     #[serde(default)]
     pub why: Option<Reason>,
-    /// Rises with every change of status: names each one, so that it is told once.
+    /// Rises with every change of status that somebody decided: names each one, so that it is told once.
     #[serde(default)]
     pub transitions: u64,
     /// The latest changes of status that its owner is told of, the oldest first; whoever tells notes them within a
@@ -199,6 +199,16 @@ impl Activation {
         self.turns.extend(turned.map(|turned| Turn { transition: self.transitions, turned }));
         let told_long_ago = self.turns.len().saturating_sub(MOST_TURNS);
         self.turns.drain(..told_long_ago);
+    }
+
+    /// The walk over everybody is over. Nobody decided anything: what a run found during the walk still holds.
+    pub fn finish_backfill(&mut self) {
+        self.status = ActivationStatus::Active;
+    }
+
+    /// Whether somebody decided on its status since it was as `seen`: what a run found then says nothing of it now.
+    pub fn was_decided_since(&self, seen: &Self) -> bool {
+        self.transitions != seen.transitions
     }
 
     /// What going over to a status means to the owner. Who was told that it stopped is told that it works again, though

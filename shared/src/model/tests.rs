@@ -282,6 +282,18 @@ fn an_unlinked_fact_makes_nothing_pending() {
 }
 
 #[test]
+fn what_a_run_found_during_the_walk_holds_after_it_until_somebody_decides() {
+    let mut activation = activation();
+    activation.set_status(ActivationStatus::Backfilling, None);
+    let seen = activation.clone();
+    activation.finish_backfill();
+    assert_eq!((activation.status, activation.was_decided_since(&seen)), (ActivationStatus::Active, false));
+    activation.set_status(ActivationStatus::Paused, None);
+    activation.set_status(ActivationStatus::Active, None);
+    assert!(activation.was_decided_since(&seen));
+}
+
+#[test]
 fn an_account_puts_every_change_into_one_column() {
     use standing::{Account, Ending};
     let mut account = Account::default();

@@ -61,8 +61,8 @@ pub struct Outcome {
 
 /// Runs a seed, with a rule left out or none.
 pub fn simulate(seed: u64, broken: Option<Broken>, telling: Telling) -> Outcome {
-    let plan = plan(seed);
-    let stage = Arc::new(Stage::new(seed, plan.start, plan.odds, broken, telling));
+    let plan = Arc::new(plan(seed));
+    let stage = Arc::new(Stage::new(Arc::clone(&plan), broken, telling));
     let reader = secrecy::Reader::new(Arc::clone(&stage));
     let run = || tracing::subscriber::with_default(reader, || at_once(live(&plan, &stage)));
     if let Err(panic) = catch_unwind(AssertUnwindSafe(run)) {

@@ -32,8 +32,8 @@ pub struct Plan {
     pub purges: Vec<Timestamp>,
     /// When a vendor does not work.
     pub spells: Vec<Spell>,
-    /// What goes wrong how often.
-    pub odds: Odds,
+    /// What goes wrong how often, but in long waits.
+    odds: Odds,
     /// How many people there are.
     pub people: usize,
     /// How the activations are set up.
@@ -188,6 +188,26 @@ pub struct Spell {
     pub until: Timestamp,
 }
 
+/// Who waits for a vendor for days is doubled by faults only so long: otherwise every retry would be doubled again.
+const DOUBLED_FOR: SignedDuration = SignedDuration::from_hours(2);
+
+impl Spell {
+    /// Whether somebody tries again and again by now.
+    fn is_long(&self, now: Timestamp) -> bool {
+        self.from + DOUBLED_FOR < now && now < self.until
+    }
+}
+
+impl Plan {
+    /// What goes wrong how often at `now`.
+    pub fn odds(&self, now: Timestamp) -> Odds {
+        if self.spells.iter().any(|spell| spell.is_long(now)) {
+            return Odds { store_fails: 0, doubled: 0, visible_early: 0, dies: 0, ..self.odds };
+        }
+        self.odds
+    }
+}
+
 /// In how many of a thousand cases something goes wrong.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Odds {
@@ -232,11 +252,7 @@ pub fn plan(seed: u64) -> Plan {
     let requests = requests(&mut chance, &changes);
     let end = start + seconds(span + 60);
     let spells = spells(&mut chance, start, end);
-    let mut odds = odds(&mut chance);
-    if spells.iter().any(|spell| spell.ill == Ill::AwayTwoDays) {
-        // Every retry of two days would be doubled again and again.
-        (odds.doubled, odds.visible_early) = (odds.doubled / 5, odds.visible_early / 5);
-    }
+    let odds = odds(&mut chance);
     Plan {
         seed,
         start,

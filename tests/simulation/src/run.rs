@@ -443,7 +443,7 @@ impl<'p> Run<'p> {
 
     fn receive_batch(&mut self, place: usize, name: &QueueName) -> bool {
         let stage = Arc::clone(&self.world.stage);
-        let odds = *stage.odds();
+        let odds = stage.odds();
         let early = stage.draw(|chance| chance.permille(odds.visible_early)) && !stage.is_healed();
         let short = SignedDuration::from_secs(stage.draw(|chance| chance.between(1, 40)));
         let visibility = if early { short } else { muster::delivery::Times::default().visibility };

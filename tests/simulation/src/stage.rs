@@ -16,7 +16,7 @@ use crate::broken::Broken;
 use crate::chance::Chance;
 use crate::fault::{Fault, Tally};
 use crate::invariant::{Invariant, Violation};
-use crate::plan::Odds;
+use crate::plan::{Odds, Plan};
 
 /// What every name, address, value and secret of the world contains: nobody writes it by chance.
 pub const CANARY: &str = "kanarie";
@@ -48,7 +48,7 @@ pub struct Stage {
     pub clock: Arc<VirtualClock>,
     /// What is left out of Muster.
     pub broken: Option<Broken>,
-    odds: Odds,
+    plan: Arc<Plan>,
     telling: Telling,
     state: Mutex<State>,
 }
@@ -68,9 +68,10 @@ struct State {
 
 impl Stage {
     /// A new world.
-    pub fn new(seed: u64, start: Timestamp, odds: Odds, broken: Option<Broken>, telling: Telling) -> Self {
+    pub fn new(plan: Arc<Plan>, broken: Option<Broken>, telling: Telling) -> Self {
+        let start = plan.start;
         let state = State {
-            chance: Chance::of(seed, 2),
+            chance: Chance::of(plan.seed, 2),
             tally: Tally::default(),
             healed: false,
             violation: None,
@@ -80,7 +81,7 @@ impl Stage {
             acting: Acting { task: 0, since: start },
             deaf: BTreeSet::new(),
         };
-        Self { clock: Arc::new(VirtualClock::at(start)), broken, odds, telling, state: Mutex::new(state) }
+        Self { clock: Arc::new(VirtualClock::at(start)), broken, plan, telling, state: Mutex::new(state) }
     }
 
     /// Whether this rule is left out.
@@ -94,8 +95,8 @@ impl Stage {
     }
 
     /// What may go wrong, how often.
-    pub fn odds(&self) -> &Odds {
-        &self.odds
+    pub fn odds(&self) -> Odds {
+        self.plan.odds(self.now())
     }
 
     /// Draws.
@@ -227,13 +228,13 @@ impl Stage {
     /// Before a port does anything.
     pub async fn before(&self, call: &'static str) -> Result<(), PortError> {
         self.pause().await;
-        if self.strikes(Fault::StoreSlow, self.odds.store_slow) {
+        if self.strikes(Fault::StoreSlow, self.odds().store_slow) {
             // Now and then longer than a run may last.
             let most = if self.draw(|chance| chance.permille(15)) { 90_000 } else { 2_000 };
             let long = SignedDuration::from_millis(self.draw(|chance| chance.between(10, most)));
             self.clock.sleep(long).await;
         }
-        if self.strikes(Fault::StoreFailedBefore, self.odds.store_fails) {
+        if self.strikes(Fault::StoreFailedBefore, self.odds().store_fails) {
             return Err(self.failure(call, "did nothing"));
         }
         Ok(())
@@ -243,7 +244,7 @@ impl Stage {
     pub async fn after(&self, call: &'static str) -> Result<(), PortError> {
         self.note(|| call.to_owned(), call.len() as u64);
         self.pause().await;
-        if self.strikes(Fault::StoreFailedAfter, self.odds.store_fails) {
+        if self.strikes(Fault::StoreFailedAfter, self.odds().store_fails) {
             return Err(self.failure(call, "did it"));
         }
         Ok(())
