@@ -5,7 +5,15 @@ use base64::Engine;
 use base64::alphabet::STANDARD;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use hmac::{Hmac, KeyInit, Mac};
+use jiff::Timestamp;
 use sha2::Sha256;
+
+/// The header that names a message, the same for every try.
+pub(crate) const ID: &str = "webhook-id";
+/// The header with the time at which it was sent, in seconds since 1970.
+pub(crate) const TIMESTAMP: &str = "webhook-timestamp";
+/// The header with its signatures.
+pub(crate) const SIGNATURE: &str = "webhook-signature";
 
 /// As secrets and signatures are written, padded or not.
 pub(crate) const BASE64: GeneralPurpose = GeneralPurpose::new(
@@ -28,8 +36,19 @@ pub(crate) fn sign(secret: &str, id: &str, stamp: &str, body: &[u8]) -> Option<[
     Some(mac.finalize().into_bytes().into())
 }
 
-/// The header `webhook-signature` by these secrets.
-pub(crate) fn signatures<'a>(secrets: impl Iterator<Item = &'a str>, id: &str, stamp: &str, body: &[u8]) -> String {
+/// The headers of a message that is sent now, signed by each of these secrets.
+pub(crate) fn headers<'a>(
+    secrets: impl Iterator<Item = &'a str>,
+    id: &str,
+    now: Timestamp,
+    body: &[u8],
+) -> [(&'static str, String); 3] {
+    let stamp = now.as_second().to_string();
+    let signature = signatures(secrets, id, &stamp, body);
+    [(ID, id.to_owned()), (TIMESTAMP, stamp), (SIGNATURE, signature)]
+}
+
+fn signatures<'a>(secrets: impl Iterator<Item = &'a str>, id: &str, stamp: &str, body: &[u8]) -> String {
     let signatures = secrets.filter_map(|secret| sign(secret, id, stamp, body));
     let written = signatures.map(|signature| format!("v1,{}", BASE64.encode(signature)));
     written.collect::<Vec<_>>().join(" ")

@@ -16,7 +16,7 @@ use crate::model::{
     Activation, ActivationId, Channel, Message, Notice, NoticeBook, Outcome, ParkedCounts, QueueName, Reason,
 };
 use crate::ports::{Mailed, PortError, PortResult};
-use crate::standard_webhooks::signatures;
+use crate::standard_webhooks;
 use crate::steps::Step;
 
 /// Longer than any channel takes.
@@ -206,10 +206,7 @@ impl Engine {
         let secrets = ["secret", "previous_secret"].into_iter().filter_map(|name| secret.0[name].as_str());
         let event = announce::event(activation, notice);
         let body = announce::body(&event).to_string().into_bytes();
-        let stamp = self.now().as_second().to_string();
-        let signature = signatures(secrets, &event.id, &stamp, &body);
-        let headers =
-            [("webhook-id", event.id.as_str()), ("webhook-timestamp", &stamp), ("webhook-signature", &signature)];
+        let headers = standard_webhooks::headers(secrets, &event.id, self.now(), &body);
         match self.http.post(url, &headers, body).await {
             Posted::Taken => Ok(()),
             posted @ (Posted::Refused(_) | Posted::Broken(_)) => Err(Untold::Posted(posted)),

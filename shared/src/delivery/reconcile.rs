@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::{SignedDuration, Timestamp};
 
 use super::landing::items;
+use super::run::new_flight_id;
 use super::{Engine, Errand, Subject, plain_nudge, retry};
 use crate::catalog::{get, links};
 use crate::destination::{Failure, Item, ReadBack, Seen};
@@ -177,7 +178,7 @@ impl Engine {
             return Ok(0);
         }
         let flight = Flight {
-            id: uuid::Uuid::new_v4().simple().to_string().parse().expect("hexadecimal digits are a slug"),
+            id: new_flight_id(),
             activation: activation.id.clone(),
             lane: Lane::Bulk,
             started_at: self.now(),

@@ -354,7 +354,7 @@ fn most_people(lane: Lane) -> usize {
     }
 }
 
-fn new_flight_id() -> FlightId {
+pub(super) fn new_flight_id() -> FlightId {
     let text = uuid::Uuid::new_v4().simple().to_string();
     text.parse().expect("hexadecimal digits are a slug")
 }

@@ -35,11 +35,11 @@ impl std::fmt::Display for Posted {
 
 impl Http {
     /// Posts JSON with these headers, with no redirect followed, to a public host only.
-    pub async fn post(&self, to: &Endpoint, headers: &[(&str, &str)], json: Vec<u8>) -> Posted {
+    pub async fn post(&self, to: &Endpoint, headers: &[(&str, String)], json: Vec<u8>) -> Posted {
         let base = self.rewrites.get(to.origin()).map_or(to.origin(), String::as_str);
         let mut request = self.client.post(format!("{base}{}", to.rest())).header("content-type", "application/json");
         for (name, value) in headers {
-            request = request.header(*name, *value);
+            request = request.header(*name, value);
         }
         let Ok(request) = request.timeout(POST_TIMEOUT.min(self.times.request)).body(json).build() else {
             return Posted::Broken(Broken::Unreachable);

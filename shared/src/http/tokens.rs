@@ -37,7 +37,7 @@ struct Hand {
     left: u32,
     /// As many are taken at a time, 0 where nobody said.
     block: u32,
-    probe: bool,
+    probe: Probe,
     watched: bool,
     places: u32,
     /// Until when the vendor's own count was told.
@@ -58,7 +58,7 @@ impl Purse {
     pub(super) async fn reserve(&self, check_time: impl Fn() -> Result<(), Failure>) -> Result<Probe, Failure> {
         let mut hand = self.hand.lock().await;
         self.fill(&mut hand, check_time).await?;
-        Ok(if hand.probe { Probe::Yes } else { Probe::No })
+        Ok(hand.probe)
     }
 
     /// Takes a token, and waits until fewer requests of this session than allowed are under way.
@@ -66,7 +66,7 @@ impl Purse {
         let mut hand = self.hand.lock().await;
         self.fill(&mut hand, &check_time).await?;
         hand.left -= 1;
-        let probe = if std::mem::take(&mut hand.probe) { Probe::Yes } else { Probe::No };
+        let probe = std::mem::take(&mut hand.probe);
         drop(hand);
         if self.account.budget.at_once.is_none() {
             return Ok(Ticket { probe, _place: None });
@@ -111,7 +111,9 @@ impl Purse {
 
     fn note(&self, hand: &mut Hand, tokens: Tokens) {
         hand.left += tokens.count;
-        hand.probe |= tokens.probe == Probe::Yes;
+        if tokens.probe == Probe::Yes {
+            hand.probe = Probe::Yes;
+        }
         hand.watched |= tokens.watched == Watched::Yes;
         if self.account.budget.at_once.is_some() && tokens.at_once > hand.places {
             self.places.add_permits((tokens.at_once - hand.places) as usize);
@@ -173,7 +175,7 @@ impl Purse {
     pub(super) async fn end(&self) {
         let (tokens, probe) = {
             let mut hand = self.hand.lock().await;
-            let probe = if std::mem::take(&mut hand.probe) { Probe::Yes } else { Probe::No };
+            let probe = std::mem::take(&mut hand.probe);
             (std::mem::take(&mut hand.left), probe)
         };
         if tokens > 0 || self.account.budget.at_once.is_some() {

@@ -11,7 +11,7 @@ use subtle::{Choice, ConstantTimeEq};
 
 use super::CLOCK_TOLERANCE;
 use crate::model::SourceAuthentication;
-use crate::standard_webhooks::{BASE64, sign};
+use crate::standard_webhooks::{BASE64, ID, SIGNATURE, TIMESTAMP, sign};
 
 /// More signatures than a sender has secrets are not looked at.
 const MAX_SIGNATURES: usize = 8;
@@ -93,9 +93,9 @@ fn verify_signature(
     body: &[u8],
     now: Timestamp,
 ) -> Result<Proven, Refusal> {
-    let id = header(headers, "webhook-id")?;
-    let stamp = header(headers, "webhook-timestamp")?;
-    let signatures = header(headers, "webhook-signature")?;
+    let id = header(headers, ID)?;
+    let stamp = header(headers, TIMESTAMP)?;
+    let signatures = header(headers, SIGNATURE)?;
     let stamped_at = read_stamp(stamp, now)?;
     let mut expected = Vec::with_capacity(2);
     for secret in secrets.all() {

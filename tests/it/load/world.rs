@@ -5,7 +5,6 @@ use std::pin::pin;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use aws_lambda_events::event::sqs::{SqsEvent, SqsMessage};
 use axum::Router;
 use axum::body::Body;
 use axum::http::{Request, StatusCode};
@@ -17,7 +16,7 @@ use muster::catalog::{CachedCatalog, Cataloged, put};
 use muster::delivery::{Dice, Engine, Times};
 use muster::http::{Http, HttpTimes};
 use muster::installation::installation_key;
-use muster::model::{Activation, Authorization, Lane, QueueName, Source};
+use muster::model::{Activation, Authorization, Lane, Message, QueueName, Source};
 use muster::ports::{Clock, Outgoing, PortResult, Queue, Secret};
 use muster::steps::Unwatched;
 use muster_backfill::{Event, Task};
@@ -159,13 +158,11 @@ impl World {
                     select(rung, clock.sleep(due.clamp(GLANCE, LONGEST_WAIT))).await;
                     continue;
                 }
-                let receipts: Vec<_> =
-                    received.iter().map(|message| (message.id.to_string(), message.receipt)).collect();
-                let mut event = SqsEvent::default();
-                event.records = received.into_iter().map(message).collect();
-                let response = muster_deliver::handle(&engine, event, engine.times.function_timeout).await;
-                let failed = |id: &str| response.batch_item_failures.iter().any(|one| one.item_identifier == id);
-                let done: Vec<_> = receipts.iter().filter(|(id, _)| !failed(id)).map(|(_, receipt)| *receipt).collect();
+                let mut done: Vec<_> = received.iter().map(|message| message.receipt).collect();
+                let read = |message: Received| (message.receipt, Message::decode(&message.body).unwrap());
+                let batch = received.into_iter().map(read).collect();
+                let failed = engine.handle(batch, clock.now() + engine.times.function_timeout).await;
+                done.retain(|receipt| !failed.contains(receipt));
                 waiting.delete(&done);
             }
         };
@@ -258,11 +255,4 @@ impl World {
 /// 99 of 100 are no greater.
 pub(super) fn p99(sorted: &[i64]) -> i64 {
     sorted[(sorted.len() * 99).div_ceil(100) - 1]
-}
-
-fn message(received: Received) -> SqsMessage {
-    let mut message = SqsMessage::default();
-    message.message_id = Some(received.id.to_string());
-    message.body = Some(received.body);
-    message
 }

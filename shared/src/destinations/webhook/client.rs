@@ -7,7 +7,7 @@ use super::config::Credentials;
 use crate::destination::{Applied, Failure};
 use crate::http::{Answer, Session};
 use crate::model::{Endpoint, Reason};
-use crate::standard_webhooks::signatures;
+use crate::standard_webhooks;
 
 /// One receiver in one run.
 pub(super) struct Receiver<'a> {
@@ -41,13 +41,9 @@ impl<'a> Receiver<'a> {
     }
 
     async fn send(&self, method: Method, origin: &str, path: &str, id: &str, body: Vec<u8>) -> Result<Answer, Failure> {
-        let stamp = self.session.now().as_second().to_string();
-        let signature = signatures(self.credentials.all(), id, &stamp, &body);
+        let headers = standard_webhooks::headers(self.credentials.all(), id, self.session.now(), &body);
         let build = |request: reqwest::RequestBuilder| {
-            let request = request
-                .header("webhook-id", id)
-                .header("webhook-timestamp", &stamp)
-                .header("webhook-signature", signature);
+            let request = headers.iter().fold(request, |request, (name, value)| request.header(*name, value));
             if body.is_empty() { request } else { request.header("content-type", "application/json").body(body) }
         };
         self.session.send(method, origin, path, build).await

@@ -76,27 +76,26 @@ impl Allowance {
             Ok(probe) => probe,
             Err((until, held)) => return Grant::NotBefore { until, held },
         };
-        let before = self.clone();
-        self.refill(&ask.budget, now);
-        let (open, next) = self.open_to(ask, now);
+        // Nothing is kept of a refusal but who waits.
+        let mut then = self.clone();
+        then.refill(&ask.budget, now);
+        let (open, next) = then.open_to(ask, now);
         if let Some(until) = self.blocked_until.filter(|until| now < *until) {
-            *self = before;
             return Grant::NotBefore { until: until.max(next), held: Held::Blocked };
         }
         if open == 0 {
-            *self = before;
             return self.refuse(ask, next, now);
         }
-        let Some(at_once) = self.hold(ask, now) else {
-            *self = before;
+        let Some(at_once) = then.hold(ask) else {
             return Grant::NotBefore { until: later(now, BUSY), held: Held::Busy };
         };
         let most = if probe == Probe::Yes { 1 } else { ask.want.max(1) };
         let count = most.min(open);
-        self.use_up(count, now);
+        then.use_up(count, now);
         if probe == Probe::Yes {
-            self.breaker.probing(now);
+            then.breaker.probing(now);
         }
+        *self = then;
         Grant::Tokens(Tokens { count, at_once, probe, watched: self.breaker.watched() })
     }
 
@@ -175,9 +174,8 @@ impl Allowance {
     }
 
     /// Requests at once for this run; `None` where there are none left.
-    fn hold(&mut self, ask: &Ask, now: Timestamp) -> Option<u32> {
+    fn hold(&mut self, ask: &Ask) -> Option<u32> {
         let Some(most) = ask.budget.at_once else { return Some(u32::MAX) };
-        self.runs.retain(|_, slots| now < slots.until);
         if let Some(slots) = self.runs.get_mut(&ask.run) {
             slots.until = ask.ends_at;
             return Some(slots.count);

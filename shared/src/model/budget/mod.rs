@@ -159,9 +159,10 @@ pub enum Health {
 }
 
 /// Whether a request is the one that an open breaker let through.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Probe {
     /// An ordinary request.
+    #[default]
     No,
     /// The one.
     Yes,
