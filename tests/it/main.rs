@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "in a test that is how to fail, in what its worlds do too")]
 
 mod aws;
+mod batches;
 mod contract;
 mod deploy;
 mod effects;

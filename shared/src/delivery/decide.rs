@@ -94,12 +94,23 @@ impl<'r> Work<'r> {
         standing.memo.clone()
     }
 
+    /// What became of the steps that were taken.
+    fn said<'v>(&self, verdicts: &'v Verdicts) -> impl Iterator<Item = &'v Verdict> {
+        self.departing.iter().chain(&[0]).filter_map(|step| {
+            verdicts.get(&ItemId { person: self.plan.person, record: self.plan.record.clone(), step: *step })
+        })
+    }
+
     /// Whether anything of it was sent: any verdict but one that put it off says so.
     fn left_a_byte(&self, verdicts: &Verdicts) -> bool {
-        self.departing.iter().chain(&[0]).any(|step| {
-            let id = ItemId { person: self.plan.person, record: self.plan.record.clone(), step: *step };
-            verdicts.get(&id).is_some_and(|verdict| !matches!(verdict, Verdict::Failed(Failure::PutOff { .. })))
-        })
+        self.said(verdicts).any(|verdict| !matches!(verdict, Verdict::Failed(Failure::PutOff { .. })))
+    }
+
+    /// Whether anything of it may have been applied, or be applied later, though it failed.
+    fn is_open(&self, verdicts: &Verdicts) -> bool {
+        let is_open =
+            |verdict: &Verdict| matches!(verdict, Verdict::Failed(Failure::Retryable { applied: Applied::Open, .. }));
+        self.said(verdicts).any(is_open)
     }
 
     /// Whether everything that had to leave first has left.
@@ -273,13 +284,24 @@ impl Course {
     ) -> Outcomes<'r> {
         let mut outcomes = Outcomes { landing: landing_within(verdicts.values()), ..Outcomes::default() };
         self.forget_unsent(work, verdicts);
-        for one in work {
+        let conclude = |one: &Work<'_>| {
+            let former = one.row.standing.receipt(&one.plan.record);
+            settle::conclude(&one.plan, &one.departing, one.held, verdicts, former, now)
+        };
+        let concluded: Vec<(&Work<'r>, Conclusion)> = work.iter().map(|one| (one, conclude(one))).collect();
+        outcomes.hardest = hardest(&concluded);
+        for (one, conclusion) in concluded {
             if !one.departing.is_empty() {
                 outcomes.leaving.insert(one.plan.person);
             }
-            let former = one.row.standing.receipt(&one.plan.record);
-            let conclusion = settle::conclude(&one.plan, &one.departing, one.held, verdicts, former, now);
             self.note(one, conclusion, &mut outcomes, activation, now, &wait);
+            // Whatever became of the rest of it.
+            if one.is_open(verdicts) {
+                self.open.insert(one.plan.person);
+                if !outcomes.gives_up(one) {
+                    outcomes.doubted.insert(one.record());
+                }
+            }
         }
         outcomes
     }
@@ -304,21 +326,18 @@ impl Course {
                 outcomes.ended.insert(one.record());
                 outcomes.add(one, receipt, ended.memo);
             }
-            Conclusion::Failed { reason, applied, trying, retry_after } => {
+            Conclusion::Failed { reason, trying, retry_after } => {
                 let window = SignedDuration::from_hours(i64::from(activation.retry_window_hours));
-                // One roll for all that failed the same way, so that they travel in one nudge.
-                let wait = *outcomes
-                    .waits
-                    .entry((trying.attempts, retry_after))
-                    .or_insert_with(|| wait(trying.attempts, retry_after));
+                // One roll for all that failed the same way, so that they travel in one nudge; and one for a person's
+                // records, or every try would leave as many nudges as the person has records.
+                let failed = Failed { attempts: trying.attempts, retry_after };
+                let failed = outcomes.hardest.get(&person.key).copied().unwrap_or(failed);
+                let roll = || wait(failed.attempts, failed.retry_after);
+                let wait = *outcomes.waits.entry(failed).or_insert_with(roll);
                 let not_before = now.saturating_add(wait).unwrap_or(Timestamp::MAX);
                 let outcome = retry::after_failure(trying, reason, not_before, window, now);
                 if matches!(outcome, Outcome::Waiting { .. }) {
                     outcomes.again.entry(not_before).or_default().insert(person.key);
-                }
-                if applied == Applied::Open {
-                    outcomes.doubted.insert(one.record());
-                    self.open.insert(person.key);
                 }
                 let receipt = settle::waiting(outcome, trying, person, standing, activation, record, now);
                 outcomes.add(one, receipt, Memo::Kept);
@@ -414,7 +433,34 @@ pub struct Outcomes<'r> {
     pub landed: BTreeMap<PersonKey, Version>,
     /// within this time.
     pub landing: Option<SignedDuration>,
-    waits: BTreeMap<(u32, Option<SignedDuration>), SignedDuration>,
+    waits: BTreeMap<Failed, SignedDuration>,
+    /// By what each person's wait is rolled.
+    hardest: BTreeMap<PersonKey, Failed>,
+}
+
+/// By what a wait is rolled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Failed {
+    attempts: u32,
+    retry_after: Option<SignedDuration>,
+}
+
+/// By what each person's wait is rolled: as many tries as any of the records had, and as late as the vendor asked for any.
+fn hardest(concluded: &[(&Work<'_>, Conclusion)]) -> BTreeMap<PersonKey, Failed> {
+    let mut hardest: BTreeMap<PersonKey, Failed> = BTreeMap::new();
+    for (one, conclusion) in concluded {
+        match conclusion {
+            Conclusion::Failed { trying, retry_after, .. } => {
+                let most = hardest
+                    .entry(one.plan.person)
+                    .or_insert(Failed { attempts: trying.attempts, retry_after: *retry_after });
+                most.attempts = most.attempts.max(trying.attempts);
+                most.retry_after = most.retry_after.max(*retry_after);
+            }
+            Conclusion::Ended(_) | Conclusion::PutOff { .. } | Conclusion::Stop(_) => {}
+        }
+    }
+    hardest
 }
 
 impl Work<'_> {
@@ -434,6 +480,13 @@ impl<'r> Outcomes<'r> {
     fn add(&mut self, one: &Work<'r>, receipt: Receipt, memo: Memo) {
         let (_, receipts) = self.receipts.entry(one.plan.person).or_insert((one.row, Vec::new()));
         receipts.push((one.plan.record.clone(), receipt, memo));
+    }
+
+    /// Whether a record is parked now.
+    fn gives_up(&self, one: &Work<'_>) -> bool {
+        let receipts = self.receipts.get(&one.plan.person).map_or(&[][..], |(_, receipts)| receipts);
+        let is_parked = |receipt: &Receipt| matches!(receipt.outcome, Outcome::Parked { .. });
+        receipts.iter().any(|(record, receipt, _)| *record == one.plan.record && is_parked(receipt))
     }
 
     /// The standings to be stored, each on condition that row and standing are as they were read.
@@ -529,6 +582,33 @@ pub enum Sweep {
     Doubt(Vec<PersonKey>),
     /// What landed is compared with the vendor.
     Compare,
+}
+
+/// The doubt that a sweep raises about the people of a flight, whose rows were read after everything that the flight
+/// sent was applied. What was given up stays so: nobody relies on what its platform holds, and a doubt would begin its
+/// tries anew, for ever where the platform never says what became of them. Whoever is gone is insisted upon.
+pub fn doubts(people: &[PersonKey], rows: &[Row], activation: &Activation, shape: RecordShape) -> Vec<Doubted> {
+    let rows: BTreeMap<PersonKey, &Row> = rows.iter().map(|row| (row.person.key, row)).collect();
+    let of_person = |person: &PersonKey| {
+        let given_up = |row: &Row, record: &RecordId| is_given_up(row, activation, record);
+        let any = |row: &&&Row| row.standing.records.keys().any(|record| given_up(row, record));
+        match rows.get(person).filter(|row| row.person.gone.is_none()).filter(any) {
+            None => vec![Doubted::Person(*person)],
+            Some(row) => {
+                let known = records(&row.person, &row.standing, activation, shape).into_iter();
+                let others = known.filter(|record| !given_up(row, record));
+                others.map(|record| Doubted::Record(*person, record)).collect()
+            }
+        }
+    };
+    people.iter().flat_map(of_person).collect()
+}
+
+/// Whether a record was parked, and nothing asks for it since.
+fn is_given_up(row: &Row, activation: &Activation, record: &RecordId) -> bool {
+    let Row { person, standing } = row;
+    let parked = standing.receipt(record).is_some_and(|receipt| matches!(receipt.outcome, Outcome::Parked { .. }));
+    parked && due(person, standing, activation, record) == Due::Settled
 }
 
 /// What a sweep does with `flight`, given the longest run plus the longest late application.

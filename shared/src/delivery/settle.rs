@@ -25,8 +25,6 @@ pub enum Conclusion {
     Failed {
         /// Why.
         reason: Reason,
-        /// Whether the vendor may have applied it.
-        applied: Applied,
         /// The tries so far.
         trying: Trying,
         /// The vendor's own wish.
@@ -37,7 +35,7 @@ pub enum Conclusion {
         /// Not before this time.
         until: Timestamp,
     },
-    /// Nothing was applied, and the activation must stop.
+    /// The activation must stop.
     Stop(Failure),
 }
 
@@ -65,7 +63,7 @@ pub struct Ended {
     pub landing: Option<SignedDuration>,
 }
 
-/// Concludes a plan. `departed` are the steps whose key was really told to leave; `held` says whether the
+/// Concludes a plan by the first step that failed; whether anything of it is open is asked apart. `departed` are the steps whose key was really told to leave; `held` says whether the
 /// current key is somebody else's.
 pub fn conclude(
     plan: &Plan,
@@ -149,15 +147,12 @@ fn conclude_arrival(
 fn conclude_failure(failure: &Failure, former: Option<&Receipt>, now: Timestamp) -> Conclusion {
     let trying = retry::one_more(former, now);
     match failure {
-        Failure::Retryable { reason, applied } => {
-            Conclusion::Failed { reason: reason.clone(), applied: *applied, trying, retry_after: None }
+        Failure::Retryable { reason, applied: _ } => {
+            Conclusion::Failed { reason: reason.clone(), trying, retry_after: None }
         }
-        Failure::RateLimited { retry_after } => Conclusion::Failed {
-            reason: Reason::new(failure.to_string()),
-            applied: Applied::No,
-            trying,
-            retry_after: *retry_after,
-        },
+        Failure::RateLimited { retry_after } => {
+            Conclusion::Failed { reason: Reason::new(failure.to_string()), trying, retry_after: *retry_after }
+        }
         Failure::PutOff { until } => Conclusion::PutOff { until: *until },
         Failure::Rejected { reason } => {
             let outcome = Outcome::Rejected { reason: reason.clone(), open: false };

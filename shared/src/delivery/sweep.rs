@@ -1,6 +1,8 @@
 //! Every minute: flights that still stand when their worker must have ended, erasures that may be done,
 //! activations that may work again, owners who do not know yet.
 
+use std::collections::BTreeSet;
+
 use jiff::{SignedDuration, Timestamp};
 
 use super::decide::{self, Sweep, is_told};
@@ -61,12 +63,21 @@ impl Engine {
 
     /// Doubt, nudge, delete, in this order: a crash between any two leaves the flight to the next sweep.
     async fn doubt_flight(&self, flight: &Flight, people: &[PersonKey]) -> PortResult<()> {
-        let doubted: Vec<Doubted> = people.iter().copied().map(Doubted::Person).collect();
+        let snapshot = self.catalog.snapshot().await?;
+        let activation = snapshot.activations.get(&flight.activation);
+        let known = activation.and_then(|one| Some((one, self.destination(&one.destination).ok()?.spec().shape)));
+        let doubted = match known {
+            Some((activation, shape)) => {
+                let rows = self.ports.people.read(people, Some(&activation.id)).await?;
+                decide::doubts(people, &rows, activation, shape)
+            }
+            None => people.iter().copied().map(Doubted::Person).collect(),
+        };
         self.ports.people.raise_doubt(&flight.activation, &doubted).await?;
         self.steps.reached(Step::SweepDoubted);
-        let snapshot = self.catalog.snapshot().await?;
-        if let Some(activation) = snapshot.activations.get(&flight.activation) {
-            let nudge = plain_nudge(activation, people.to_vec(), flight.lane);
+        if let Some(activation) = activation {
+            let people: BTreeSet<PersonKey> = doubted.iter().map(Doubted::person).collect();
+            let nudge = plain_nudge(activation, people.into_iter().collect(), flight.lane);
             self.send_nudge(&activation.destination, nudge, super::walk::BULK_NUDGE).await?;
         }
         self.steps.reached(Step::SweepNudged);

@@ -7,19 +7,24 @@ use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value as Json, json};
 
+use super::decide::{self, Course};
 use super::send::send;
 use super::{Links, Subject};
 use crate::destination::{
-    Action, Checked, Context, Destination, Discovered, Failure, Item, ItemId, Mode, Preparation, Shown, Spec, Verdict,
-    Verdicts,
+    Action, Applied, Checked, Context, Destination, Discovered, Failure, Item, ItemId, Mode, Preparation, Shown, Spec,
+    Verdict, Verdicts,
 };
 use crate::embedded::{Embedded, JumpClock};
 use crate::http::{Account, Http, HttpTimes, Session};
 use crate::metrics::Unmeasured;
 use crate::model::budget::Budget;
 use crate::model::pending::RecordShape;
-use crate::model::{Activation, Identifier, Lane, PersonKey, Reason, RecordId, RunId};
-use crate::ports::Secret;
+use crate::model::standing::RecordStanding;
+use crate::model::{
+    Activation, FlightKind, Former, Gone, GoneReason, Identifier, KeyHash, Lane, Outcome, Person, PersonKey, Reason,
+    Receipt, RecordId, RunId, Standing,
+};
+use crate::ports::{Claim, Doubted, Row, Secret};
 
 /// Refuses a batch as a whole while a bad item is in it, as vendors do that check before they take anything.
 struct Strict {
@@ -94,6 +99,15 @@ fn item(number: u8) -> Item {
     Item { id, key, action: Action::Show(Shown::default()), memo: None }
 }
 
+fn activation() -> Activation {
+    serde_json::from_value(json!({
+        "id": "act", "name": "Act", "source": "shop", "audiences": [], "attributes": [], "destination": "strict",
+        "authorization": "account", "settings": {}, "person_identifier": "ids.email", "retry_window_hours": 72,
+        "status": "active", "revision": 1, "layout": 1, "created_at": "2026-01-05T07:00:00Z",
+    }))
+    .unwrap()
+}
+
 async fn sent(destination: &Strict, count: u8) -> BTreeMap<u8, Verdict> {
     let clock = std::sync::Arc::new(JumpClock::frozen_at("2026-01-05T07:00:00Z".parse().unwrap()));
     let embedded = Embedded::in_memory(clock.clone()).unwrap();
@@ -108,12 +122,7 @@ async fn sent(destination: &Strict, count: u8) -> BTreeMap<u8, Verdict> {
         meter: std::sync::Arc::new(Unmeasured),
         trace: None,
     };
-    let activation: Activation = serde_json::from_value(json!({
-        "id": "act", "name": "Act", "source": "shop", "audiences": [], "attributes": [], "destination": "strict",
-        "authorization": "account", "settings": {}, "person_identifier": "ids.email", "retry_window_hours": 72,
-        "status": "active", "revision": 1, "layout": 1, "created_at": "2026-01-05T07:00:00Z",
-    }))
-    .unwrap();
+    let activation = activation();
     let session = Http::new(HttpTimes::default(), BTreeMap::new()).unwrap().session(account, Timestamp::MAX);
     let credentials = Secret(Json::Null);
     let subject = Subject { activation: &activation, links: Links::default(), destination, credentials, session };
@@ -146,5 +155,89 @@ async fn nothing_more_is_sent_after_what_stops_a_run() {
         assert_eq!(destination.calls.lock().unwrap().len(), 2, "a batch that was taken, and one that was not");
         let failed = verdicts.values().filter(|verdict| **verdict == Verdict::Failed(failure.clone())).count();
         assert_eq!((verdicts.len(), failed), (60, 44), "{failure}");
+    }
+}
+
+fn key(number: u8) -> Identifier {
+    Identifier::normalise(&"email".parse().unwrap(), &format!("{number}@example.com")).unwrap()
+}
+
+/// Somebody who must leave two former keys.
+fn leaver() -> Row {
+    let mut person = Person::new(PersonKey([1; 16]), "shop".parse().unwrap());
+    let path: crate::model::Path = "ids.email".parse().unwrap();
+    let former = |number| Former { path: path.clone(), value: key(number), replaced_at: Timestamp::UNIX_EPOCH };
+    person.former = vec![former(1), former(2)];
+    let mut standing = Standing { revision: 1, ..Standing::default() };
+    standing.records.entry(RecordId::Person).or_default().doubt = 1;
+    Row { person, standing }
+}
+
+#[test]
+fn a_leave_whose_end_is_open_keeps_the_flight_whatever_became_of_the_others() {
+    let rows = [leaver()];
+    let (activation, now) = (activation(), Timestamp::UNIX_EPOCH);
+    let open = || Failure::Retryable { reason: Reason::new("no answer"), applied: Applied::Open };
+    let others = [
+        Failure::PutOff { until: now },
+        Failure::Unauthorized { reason: Reason::new("the key is refused") },
+        Failure::Rejected { reason: Reason::new("no") },
+        Failure::RateLimited { retry_after: None },
+    ];
+    for other in others {
+        for failures in [[open(), other.clone()], [other.clone(), open()]] {
+            let mut course = Course::default();
+            let hash = |key: &Identifier| KeyHash([key.expose().as_bytes()[0]; 16]);
+            let mut work = course.take_up(&rows, &activation, RecordShape::PerPerson, false, now, hash);
+            let claims = decide::to_claim(&work, &activation);
+            decide::note_claims(
+                &mut work,
+                claims.into_iter().map(|(key, person)| (key, person, Claim::Held)).collect(),
+            );
+            let leaving = decide::leaving(&work, &activation);
+            course.sends(&leaving);
+            assert_eq!(leaving.len(), 2, "{work:?}");
+            let verdicts: Verdicts =
+                leaving.into_iter().map(|item| item.id).zip(failures.map(Verdict::Failed)).collect();
+            let outcomes = course.conclude(&work, &verdicts, &activation, now, |_, _| SignedDuration::from_secs(1));
+            let people = vec![PersonKey([1; 16])];
+            assert_eq!(course.stands_for(), Some(FlightKind::Sending { people }), "beside {other}");
+            assert_eq!(outcomes.in_doubt().len(), 1, "beside {other}");
+        }
+    }
+}
+
+#[test]
+fn what_was_given_up_is_not_begun_anew_by_a_sweep_until_somebody_asks_for_it() {
+    let (activation, people) = (activation(), [PersonKey([1; 16])]);
+    let doubts = |row: &Row| decide::doubts(&people, std::slice::from_ref(row), &activation, RecordShape::PerPerson);
+    let mut row = leaver();
+    let person = vec![Doubted::Person(people[0])];
+    assert_eq!(doubts(&row), person, "nothing is known of it");
+    let outcome = Outcome::Parked { reason: Reason::new("no answer") };
+    let receipt = Receipt { doubt: 1, revision: 1, outcome, ..receipt() };
+    row.standing.records.get_mut(&RecordId::Person).unwrap().receipt = Some(receipt.clone());
+    assert_eq!(doubts(&row), []);
+    row.standing.records.insert(RecordId::Audience("cats".parse().unwrap()), RecordStanding::default());
+    assert_eq!(doubts(&row), [Doubted::Record(people[0], RecordId::Audience("cats".parse().unwrap()))]);
+    row.standing.doubt += 1;
+    assert_eq!(doubts(&row), person, "a replay asks for it");
+    row.standing.doubt -= 1;
+    row.person.gone =
+        Some(Gone { at: Timestamp::UNIX_EPOCH, version: 0, reason: GoneReason::Erased, keys: Vec::new() });
+    assert_eq!(doubts(&row), person, "who is gone is insisted upon");
+}
+
+fn receipt() -> Receipt {
+    let (at, said) = (Timestamp::UNIX_EPOCH, String::new());
+    Receipt {
+        outcome: Outcome::Delivered,
+        version: 0,
+        revision: 0,
+        doubt: 0,
+        at,
+        said,
+        inside: Vec::new(),
+        trying: None,
     }
 }

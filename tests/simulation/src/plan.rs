@@ -188,12 +188,13 @@ pub struct Spell {
     pub until: Timestamp,
 }
 
-/// Who waits for a vendor for days is doubled by faults only so long: otherwise every retry would be doubled again.
+/// What doubles the messages of who waits for a vendor does so for this time only: otherwise every retry of two days
+/// would be doubled again and again.
 const DOUBLED_FOR: SignedDuration = SignedDuration::from_hours(2);
 
 impl Spell {
     /// Whether somebody tries again and again by now.
-    fn is_long(&self, now: Timestamp) -> bool {
+    pub fn is_long(&self, now: Timestamp) -> bool {
         self.from + DOUBLED_FOR < now && now < self.until
     }
 }

@@ -26,7 +26,7 @@ const SWEPT_EVERY: SignedDuration = SignedDuration::from_secs(60);
 /// How long an activation that fails, or was never prepared, waits for another look.
 const PROBED_EVERY: SignedDuration = SignedDuration::from_secs(301);
 /// More steps mean that it never comes to rest.
-const MOST_STEPS: u64 = 1_000_000;
+const MOST_STEPS: u64 = 4_000_000;
 /// Steps between two looks at what is due at the same moment.
 const LOOKS: u64 = 16;
 /// Most messages of one batch.

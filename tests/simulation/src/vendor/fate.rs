@@ -57,7 +57,7 @@ pub(super) fn draw(stage: &Stage, spells: &[Spell], call: &Call) -> Fate {
     let now = stage.now();
     let spell = spells.iter().find(|spell| spell.link == call.link && (spell.from..spell.until).contains(&now));
     if let Some(spell) = spell {
-        return ill(stage, spell.ill);
+        return ill(stage, spell);
     }
     let odds = stage.odds();
     if call.tells() && call.records() > 1 && stage.strikes(Fault::BatchRefused, odds.batch_refused) {
@@ -71,8 +71,8 @@ pub(super) fn draw(stage: &Stage, spells: &[Spell], call: &Call) -> Fate {
     fate
 }
 
-fn ill(stage: &Stage, ill: Ill) -> Fate {
-    let fault = match ill {
+fn ill(stage: &Stage, spell: &Spell) -> Fate {
+    let fault = match spell.ill {
         Ill::Away => Fault::Away,
         Ill::AwayTwoDays => Fault::AwayTwoDays,
         Ill::Revoked => {
@@ -81,6 +81,10 @@ fn ill(stage: &Stage, ill: Ill) -> Fate {
         }
     };
     stage.struck(fault);
+    if spell.is_long(stage.now()) {
+        // Every try whose end is open leaves the sweep's nudge beside its own.
+        return Fate::Unreachable;
+    }
     match stage.draw(|chance| chance.below(10)) {
         0 => Fate::Timeout { arrives: None },
         1 | 2 => Fate::Error { applied: false, status: 503 },
