@@ -2,6 +2,8 @@
 //! functions say, and the protocol search (`tests/search`) drives the same functions through every order of
 //! events: what is searched is what runs.
 
+pub mod effects;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};

@@ -5,42 +5,14 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::plan::SUPPRESSED;
+use super::decide::effects::{self, Lookout, ROUNDS, Waiting, put_off_until};
 use super::run::Run;
-use super::settle::NO_KEY;
 use super::{Engine, retry};
-use crate::destination::{Applied, Context, Failure, Performance, Performances, Task, TaskId, Testimony};
-use crate::model::effect::{Asked, EffectTimes, Move, Performed, next};
-use crate::model::{Activation, Earned, Effect, EffectId, EffectState, Identifier, PersonKey, Reason};
-use crate::ports::{PersonWrite, PortResult, Row, Written};
+use crate::destination::{Context, Failure, Performance, Performances, Task, TaskId};
+use crate::model::effect::{EffectTimes, Move, Performed, next};
+use crate::model::{Effect, EffectId, EffectState, Identifier, PersonKey};
+use crate::ports::{PortResult, Row, Written};
 use crate::steps::Step;
-
-/// How often a row that others write is read again for its outbox. Whoever looks next removes what stayed.
-const ROUNDS: usize = 3;
-
-/// An effect that waits in an outbox, with what of its person matters.
-pub(super) struct Waiting {
-    person: PersonKey,
-    earned: Earned,
-    key: Option<Identifier>,
-    withheld: Withheld,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Withheld {
-    No,
-    Suppressed,
-}
-
-/// What waits in the outbox of a row for an activation.
-pub(super) fn waiting(row: &Row, activation: &Activation) -> Vec<Waiting> {
-    let key = row.person.key_at(&activation.person_identifier);
-    let withheld = if row.person.is_suppressed() { Withheld::Suppressed } else { Withheld::No };
-    let earned = row.person.outbox.iter().filter(|earned| earned.activation == activation.id);
-    earned
-        .map(|earned| Waiting { person: row.person.key, earned: earned.clone(), key: key.clone(), withheld })
-        .collect()
-}
 
 /// An effect about to be sent or asked for.
 struct Ready {
@@ -102,16 +74,16 @@ impl Run<'_> {
             match next(&one.earned, row.as_ref(), &times, now) {
                 Move::Send => self.prepare_sending(one, row, &mut sorted).await?,
                 Move::Ask => self.prepare_asking(one, row, &mut sorted).await?,
-                // Its writer sees to a nudge, or to a flight that leads to one sooner: who waits is only looked at.
-                // A walk comes where nudges may have been dropped, and sees to one for each person.
-                Move::Wait(until) => {
-                    if row.is_some_and(|row| row.state == EffectState::Sent) {
+                Move::Wait(until) => match effects::lookout(row.as_ref(), self.lane()) {
+                    Lookout::Finder => {
                         self.course.put_off.entry(until).or_default().insert(one.person);
-                    } else if self.came_by_walk() {
+                    }
+                    Lookout::Walk => {
                         let first = dropped.entry(one.person).or_insert(until);
                         *first = until.min(*first);
                     }
-                }
+                    Lookout::Writer => {}
+                },
                 Move::Rest => {}
                 Move::Remove => {
                     sorted.remove.entry(one.person).or_default().insert(one.earned.id);
@@ -125,36 +97,33 @@ impl Run<'_> {
     }
 
     async fn prepare_sending(&mut self, one: Waiting, row: Option<Effect>, sorted: &mut Sorted) -> PortResult<()> {
-        let refused = match (&one.key, one.withheld) {
-            (_, Withheld::Suppressed) => Performed::Refused { reason: Reason::new(SUPPRESSED) },
-            (None, Withheld::No) => {
-                let attempts = row.as_ref().and_then(|row| row.trying).map_or(1, |trying| trying.attempts + 1);
-                let wait = retry::backoff(attempts, None, &self.engine.dice);
-                Performed::Failed { reason: Reason::new(NO_KEY), wait }
-            }
-            (Some(key), Withheld::No) => {
-                sorted.send.push(Ready { task: self.task(&one, key.clone()), row });
+        let attempts = row.as_ref().and_then(|row| row.trying).map_or(1, |trying| trying.attempts + 1);
+        let unsent = match one.to_send(|| retry::backoff(attempts, None, &self.engine.dice)) {
+            Ok(key) => {
+                sorted.send.push(Ready { task: self.task(&one, key), row });
                 return Ok(());
             }
+            Err(unsent) => unsent,
         };
         let (now, times) = (self.engine.now(), self.effect_times());
         let read_revision = row.as_ref().map_or(0, |row| row.revision);
-        let row = Effect::sending(&one.earned, one.person, row.as_ref(), &times, now).performed(&refused, &times, now);
-        self.note_effect(Effect { sent_at: None, ..row }, read_revision, sorted).await
+        let row = Effect::unsent(&one.earned, one.person, row.as_ref(), &unsent, &times, now);
+        self.note_effect(row, read_revision, sorted).await
     }
 
     async fn prepare_asking(&mut self, one: Waiting, row: Option<Effect>, sorted: &mut Sorted) -> PortResult<()> {
         let Some(row) = row else { return Ok(()) };
-        let Some(key) = one.key.clone() else {
-            // It was sent under a key that is gone: without one there is nobody to ask about.
-            let wait = retry::backoff(attempts(&row), None, &self.engine.dice);
-            let asked = Asked::NotNow { reason: Reason::new(NO_KEY), wait };
-            let read_revision = row.revision;
-            let asked = row.asked(&asked, &self.effect_times(), self.engine.now());
-            return self.note_effect(asked, read_revision, sorted).await;
-        };
-        sorted.ask.push(Ready { task: self.task(&one, key), row: Some(row) });
-        Ok(())
+        match one.to_ask(|| retry::backoff(attempts(&row), None, &self.engine.dice)) {
+            Ok(key) => {
+                sorted.ask.push(Ready { task: self.task(&one, key), row: Some(row) });
+                Ok(())
+            }
+            Err(asked) => {
+                let read_revision = row.revision;
+                let asked = row.asked(&asked, &self.effect_times(), self.engine.now());
+                self.note_effect(asked, read_revision, sorted).await
+            }
+        }
     }
 
     fn task(&self, one: &Waiting, key: Identifier) -> Task {
@@ -200,82 +169,60 @@ impl Run<'_> {
     }
 
     fn judge(&mut self, performance: Option<&Performance>, attempts: u32) -> Performed {
-        let now = self.engine.now();
-        let failure = match performance {
-            Some(Performance::Done { said }) => return Performed::Done { said: said.clone() },
-            Some(Performance::Failed(failure)) => failure,
-            None => return Performed::Open { reason: Reason::new("the destination gave no answer") },
-        };
-        match failure {
-            Failure::Retryable { reason, applied: Applied::Open } => Performed::Open { reason: reason.clone() },
-            Failure::Retryable { reason, applied: Applied::No } => {
-                let wait = retry::backoff(attempts, None, &self.engine.dice);
-                Performed::Failed { reason: reason.clone(), wait }
+        if let Some(Performance::Failed(failure)) = performance {
+            self.heed(failure);
+        }
+        let wait = |retry_after| retry::backoff(attempts, retry_after, &self.engine.dice);
+        effects::judge(performance, self.engine.now(), wait)
+    }
+
+    fn heed(&mut self, failure: &Failure) {
+        if effects::stops(failure) {
+            self.course.stop = Some(failure.clone());
+        }
+    }
+
+    /// Asks about one effect.
+    async fn ask(&mut self, ready: Ready, sorted: &mut Sorted) -> PortResult<()> {
+        let Some(row) = ready.row.filter(|_| self.course.stop.is_none()) else { return Ok(()) };
+        let context = self.subject.context(self.subject.notes(), self.engine.now());
+        let testimony = self.subject.destination.ask(&context, &ready.task).await;
+        if let Err(failure) = &testimony {
+            self.heed(failure);
+        }
+        let wait = |retry_after| retry::backoff(attempts(&row), retry_after, &self.engine.dice);
+        match effects::hear(&testimony, self.engine.now(), wait) {
+            Ok(asked) => {
+                let read_revision = row.revision;
+                let asked = row.asked(&asked, &self.effect_times(), self.engine.now());
+                self.note_effect(asked, read_revision, sorted).await
             }
-            Failure::RateLimited { retry_after } => {
-                let wait = retry::backoff(attempts, *retry_after, &self.engine.dice);
-                Performed::Failed { reason: Reason::new(failure.to_string()), wait }
-            }
-            Failure::PutOff { .. } => Performed::PutOff { until: put_off_until(failure, now) },
-            Failure::Rejected { reason } => Performed::Refused { reason: reason.clone() },
-            Failure::Unauthorized { .. } | Failure::Misconfigured { .. } => {
-                self.course.stop = Some(failure.clone());
-                Performed::PutOff { until: now }
+            Err(until) => {
+                self.course.put_off.entry(until).or_default().insert(row.person);
+                Ok(())
             }
         }
     }
 
-    /// Asks about one effect. Its row becomes `Ambiguous` first where a worker left it behind.
-    async fn ask(&mut self, ready: Ready, sorted: &mut Sorted) -> PortResult<()> {
-        let Some(row) = ready.row.filter(|_| self.course.stop.is_none()) else { return Ok(()) };
-        let context = self.subject.context(self.subject.notes(), self.engine.now());
-        let asked = match self.subject.destination.ask(&context, &ready.task).await {
-            Ok(Testimony::Present { said }) => Asked::Happened { said },
-            Ok(Testimony::Absent | Testimony::Repeatable) => Asked::DidNot,
-            Ok(Testimony::Untellable { reason }) => Asked::Nobody { reason },
-            Err(failure) => match self.judge(Some(&Performance::Failed(failure)), attempts(&row)) {
-                Performed::PutOff { until } => {
-                    self.course.put_off.entry(until).or_default().insert(row.person);
-                    return Ok(());
-                }
-                Performed::Failed { reason, wait } => Asked::NotNow { reason, wait },
-                Performed::Done { .. } => return Ok(()),
-                Performed::Refused { reason } | Performed::Open { reason } => {
-                    let wait = retry::backoff(attempts(&row), None, &self.engine.dice);
-                    Asked::NotNow { reason, wait }
-                }
-            },
-        };
-        let read_revision = row.revision;
-        self.note_effect(row.asked(&asked, &self.effect_times(), self.engine.now()), read_revision, sorted).await
-    }
-
-    /// Writes a row. Where somebody must look again they are nudged before it: a row that waits for a nudge nobody
-    /// sent would wait for the catch-up. So whoever finds it waiting need not send another one: looks would multiply.
+    /// Writes a row. Where somebody must look again they are nudged before it.
     async fn note_effect(&mut self, effect: Effect, read_revision: u64, sorted: &mut Sorted) -> PortResult<()> {
-        if let EffectState::Pending { not_before: until, .. } | EffectState::Ambiguous { ask_at: until, .. } =
-            &effect.state
-        {
-            self.nudge_at(*until, effect.person).await?;
+        if let Some(until) = effects::looked_at_again(&effect.state) {
+            self.nudge_at(until, effect.person).await?;
         }
         if !self.engine.ports.effects.put(&effect, read_revision, self.engine.now()).await? {
             tracing::warn!(activation = %effect.activation, "an effect was settled by somebody else meanwhile");
             return Ok(());
         }
-        match &effect.state {
-            // The wait was over before the row was written: whoever was nudged may have passed it by.
-            EffectState::Pending { not_before: until, .. } | EffectState::Ambiguous { ask_at: until, .. } => {
-                if self.course.stop.is_none() && *until <= self.engine.now() {
-                    self.course.put_off.entry(*until).or_default().insert(effect.person);
-                }
-            }
-            EffectState::Confirmed | EffectState::Refused { .. } => {
-                sorted.remove.entry(effect.person).or_default().insert(effect.id);
-            }
-            EffectState::Parked { reason } => {
-                tracing::warn!(activation = %effect.activation, %reason, "an effect waits for a person to settle it");
-            }
-            EffectState::Sent => {}
+        if let Some(until) = effects::passed_by(&effect.state, self.engine.now())
+            && self.course.stop.is_none()
+        {
+            self.course.put_off.entry(until).or_default().insert(effect.person);
+        }
+        if let EffectState::Parked { reason } = &effect.state {
+            tracing::warn!(activation = %effect.activation, %reason, "an effect waits for a person to settle it");
+        }
+        if effect.state.is_final() {
+            sorted.remove.entry(effect.person).or_default().insert(effect.id);
         }
         Ok(())
     }
@@ -283,18 +230,6 @@ impl Run<'_> {
 
 fn attempts(row: &Effect) -> u32 {
     row.trying.map_or(1, |trying| trying.attempts.saturating_add(1))
-}
-
-pub(super) fn put_off_until(failure: &Failure, now: Timestamp) -> Timestamp {
-    let least = now.saturating_add(SignedDuration::from_secs(1)).unwrap_or(now);
-    match failure {
-        Failure::PutOff { until } => (*until).max(least),
-        Failure::Retryable { .. }
-        | Failure::RateLimited { .. }
-        | Failure::Rejected { .. }
-        | Failure::Unauthorized { .. }
-        | Failure::Misconfigured { .. } => least,
-    }
 }
 
 /// Performs a batch; one that is refused as a whole is halved until the refused effect stands alone.
@@ -335,18 +270,9 @@ impl Engine {
             }
             let keys: Vec<PersonKey> = remove.keys().copied().collect();
             let mut writes = Vec::new();
-            for Row { mut person, .. } in self.ports.people.read(&keys, None).await? {
+            for Row { person, .. } in self.ports.people.read(&keys, None).await? {
                 let ended = remove.get(&person.key);
-                let read_sequence = person.sequence;
-                let before = person.outbox.len();
-                let is_over = |earned: &Earned| {
-                    earned.activation == *activation && ended.is_some_and(|ended| ended.contains(&earned.id))
-                };
-                person.outbox.retain(|earned| !is_over(earned));
-                if person.outbox.len() < before {
-                    person.sequence += 1;
-                    writes.push(PersonWrite { person, read_sequence });
-                }
+                writes.extend(ended.and_then(|ended| effects::cleared(person, activation, ended)));
             }
             let answers = if writes.is_empty() { Vec::new() } else { self.ports.people.write(writes).await? };
             let again: BTreeSet<PersonKey> = answers

@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use jiff::{SignedDuration, Timestamp};
 use tracing::Instrument;
 
+use super::decide::effects::{Waiting, put_off_until, waiting};
 use super::decide::{self, Course, GivenBack, Outcomes, ROUNDS, Work};
-use super::effects::{self, put_off_until};
 use super::{Engine, Errand, LIVE_NUDGE, Subject, plain_nudge, retry, send};
 use crate::destination::{Mode, Verdicts};
 use crate::metrics::Metric;
@@ -79,7 +79,7 @@ pub(super) struct Run<'a> {
     flight: Flight,
     pub(super) course: Course,
     /// Effects found in the outboxes at the first look.
-    waiting: Option<Vec<effects::Waiting>>,
+    waiting: Option<Vec<Waiting>>,
 }
 
 impl<'a> Run<'a> {
@@ -125,7 +125,7 @@ impl<'a> Run<'a> {
         rows.sort_unstable_by_key(|row| row.person.key);
         engine.steps.reached(Step::RowsRead);
         let activation = self.subject.activation;
-        self.waiting.get_or_insert_with(|| rows.iter().flat_map(|row| effects::waiting(row, activation)).collect());
+        self.waiting.get_or_insert_with(|| rows.iter().flat_map(|row| waiting(&row.person, activation)).collect());
         let hash = |key: &_| engine.installation.claim(&activation.id, key);
         let shape = self.subject.destination.spec().shape;
         let mut work = self.course.take_up(&rows, activation, shape, self.nudge.reopen, engine.now(), hash);
@@ -200,9 +200,9 @@ impl<'a> Run<'a> {
         Ok(())
     }
 
-    /// Whether a walk sent for these people, or a nudge that followed from one.
-    pub(super) fn came_by_walk(&self) -> bool {
-        self.nudge.lane == Lane::Bulk
+    /// By which lane it came: in bulk for a walk, and for a nudge that followed from one.
+    pub(super) fn lane(&self) -> Lane {
+        self.nudge.lane
     }
 
     /// Nudges one person for an effect; an activation that stops is walked when it goes on.

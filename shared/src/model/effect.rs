@@ -353,6 +353,18 @@ impl Effect {
         }
     }
 
+    /// The row where something kept it from being sent; `row` is the one that was read.
+    pub fn unsent(
+        earned: &Earned,
+        person: PersonKey,
+        row: Option<&Effect>,
+        why: &Performed,
+        times: &EffectTimes,
+        now: Timestamp,
+    ) -> Self {
+        Self { sent_at: None, ..Self::sending(earned, person, row, times, now).performed(why, times, now) }
+    }
+
     /// The row after it was sent.
     pub fn performed(&self, performed: &Performed, times: &EffectTimes, now: Timestamp) -> Self {
         match performed {
@@ -430,7 +442,7 @@ impl Effect {
 }
 
 /// What a person says of an effect that is parked or ambiguous.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Word {
     /// It did happen.

@@ -1,0 +1,188 @@
+//! What a run decides about effects, without its I/O: what keeps one from being sent, what an answer means, who
+//! must look again after a write, what leaves an outbox. Which move is next is in [`crate::model::effect`].
+
+use std::collections::BTreeSet;
+
+use jiff::{SignedDuration, Timestamp};
+
+use crate::delivery::plan::SUPPRESSED;
+use crate::delivery::settle::NO_KEY;
+use crate::destination::{Applied, Failure, Performance, Testimony};
+use crate::model::effect::{Asked, Performed};
+use crate::model::{Activation, ActivationId, Earned, Effect, EffectId, EffectState, Identifier, Person, PersonKey};
+use crate::model::{Lane, Reason};
+use crate::ports::PersonWrite;
+
+/// How often a row that others write is read again for its outbox. Whoever looks next removes what stayed.
+pub const ROUNDS: usize = 3;
+
+/// An effect that waits in an outbox, with what of its person matters.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Waiting {
+    /// Whose.
+    pub person: PersonKey,
+    /// Which.
+    pub earned: Earned,
+    /// By which key the destination knows the person.
+    pub key: Option<Identifier>,
+    /// Whether it may be told.
+    pub withheld: Withheld,
+}
+
+/// Whether an effect may be told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Withheld {
+    /// It may.
+    No,
+    /// The person must not be targeted.
+    Suppressed,
+}
+
+/// What waits in the outbox of a row for an activation.
+pub fn waiting(person: &Person, activation: &Activation) -> Vec<Waiting> {
+    let key = person.key_at(&activation.person_identifier);
+    let withheld = if person.is_suppressed() { Withheld::Suppressed } else { Withheld::No };
+    let earned = person.outbox.iter().filter(|earned| earned.activation == activation.id);
+    earned.map(|earned| Waiting { person: person.key, earned: earned.clone(), key: key.clone(), withheld }).collect()
+}
+
+impl Waiting {
+    /// By which key it is sent; else what becomes of it unsent.
+    ///
+    /// # Errors
+    /// With what is noted instead.
+    pub fn to_send(&self, wait: impl FnOnce() -> SignedDuration) -> Result<Identifier, Performed> {
+        match (&self.key, self.withheld) {
+            (_, Withheld::Suppressed) => Err(Performed::Refused { reason: Reason::new(SUPPRESSED) }),
+            (None, Withheld::No) => Err(Performed::Failed { reason: Reason::new(NO_KEY), wait: wait() }),
+            (Some(key), Withheld::No) => Ok(key.clone()),
+        }
+    }
+
+    /// By which key it is asked for. It was sent under a key that may be gone: without one there is nobody to ask
+    /// about.
+    ///
+    /// # Errors
+    /// With what is noted instead.
+    pub fn to_ask(&self, wait: impl FnOnce() -> SignedDuration) -> Result<Identifier, Asked> {
+        self.key.clone().ok_or_else(|| Asked::NotNow { reason: Reason::new(NO_KEY), wait: wait() })
+    }
+}
+
+/// Who sees to it that somebody looks again at an effect that waits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lookout {
+    /// Whoever found it: its writer may be dead.
+    Finder,
+    /// Its writer did: who waits is only looked at.
+    Writer,
+    /// Whoever found it, once for each person: nudges may have been dropped where a walk comes.
+    Walk,
+}
+
+/// Who sees to an effect with this row, found on this lane.
+pub fn lookout(row: Option<&Effect>, lane: Lane) -> Lookout {
+    match (row.map(|row| &row.state), lane) {
+        (Some(EffectState::Sent), _) => Lookout::Finder,
+        (_, Lane::Bulk) => Lookout::Walk,
+        (_, Lane::Live) => Lookout::Writer,
+    }
+}
+
+/// What the destination's answer to an effect means. `wait` rolls how long is waited at least so long.
+pub fn judge(
+    performance: Option<&Performance>,
+    now: Timestamp,
+    wait: impl FnOnce(Option<SignedDuration>) -> SignedDuration,
+) -> Performed {
+    let failure = match performance {
+        Some(Performance::Done { said }) => return Performed::Done { said: said.clone() },
+        Some(Performance::Failed(failure)) => failure,
+        None => return Performed::Open { reason: Reason::new("the destination gave no answer") },
+    };
+    match failure {
+        Failure::Retryable { reason, applied: Applied::Open } => Performed::Open { reason: reason.clone() },
+        Failure::Retryable { reason, applied: Applied::No } => {
+            Performed::Failed { reason: reason.clone(), wait: wait(None) }
+        }
+        Failure::RateLimited { retry_after } => {
+            Performed::Failed { reason: Reason::new(failure.to_string()), wait: wait(*retry_after) }
+        }
+        Failure::PutOff { .. } => Performed::PutOff { until: put_off_until(failure, now) },
+        Failure::Rejected { reason } => Performed::Refused { reason: reason.clone() },
+        Failure::Unauthorized { .. } | Failure::Misconfigured { .. } => Performed::PutOff { until: now },
+    }
+}
+
+/// What the destination's testimony means.
+///
+/// # Errors
+/// With the time to ask again: the question was not put.
+pub fn hear(
+    testimony: &Result<Testimony, Failure>,
+    now: Timestamp,
+    wait: impl FnOnce(Option<SignedDuration>) -> SignedDuration,
+) -> Result<Asked, Timestamp> {
+    match testimony {
+        Ok(Testimony::Present { said }) => Ok(Asked::Happened { said: said.clone() }),
+        Ok(Testimony::Absent | Testimony::Repeatable) => Ok(Asked::DidNot),
+        Ok(Testimony::Untellable { reason }) => Ok(Asked::Nobody { reason: reason.clone() }),
+        Err(Failure::Retryable { reason, .. } | Failure::Rejected { reason }) => {
+            Ok(Asked::NotNow { reason: reason.clone(), wait: wait(None) })
+        }
+        Err(failure @ Failure::RateLimited { retry_after }) => {
+            Ok(Asked::NotNow { reason: Reason::new(failure.to_string()), wait: wait(*retry_after) })
+        }
+        Err(failure @ Failure::PutOff { .. }) => Err(put_off_until(failure, now)),
+        Err(Failure::Unauthorized { .. } | Failure::Misconfigured { .. }) => Err(now),
+    }
+}
+
+/// Whether a failure stops the run.
+pub fn stops(failure: &Failure) -> bool {
+    match failure {
+        Failure::Unauthorized { .. } | Failure::Misconfigured { .. } => true,
+        Failure::Retryable { .. } | Failure::RateLimited { .. } | Failure::PutOff { .. } | Failure::Rejected { .. } => {
+            false
+        }
+    }
+}
+
+/// When what was put off is looked at again.
+pub fn put_off_until(failure: &Failure, now: Timestamp) -> Timestamp {
+    let least = now.saturating_add(SignedDuration::from_secs(1)).unwrap_or(now);
+    match failure {
+        Failure::PutOff { until } => (*until).max(least),
+        Failure::Retryable { .. }
+        | Failure::RateLimited { .. }
+        | Failure::Rejected { .. }
+        | Failure::Unauthorized { .. }
+        | Failure::Misconfigured { .. } => least,
+    }
+}
+
+/// When somebody must look again at a row. They are nudged before it is written: a row that waits for a nudge nobody
+/// sent would wait for the catch-up. So whoever finds it waiting need not send another one: looks would multiply.
+pub fn looked_at_again(state: &EffectState) -> Option<Timestamp> {
+    match state {
+        EffectState::Pending { not_before: until, .. } | EffectState::Ambiguous { ask_at: until, .. } => Some(*until),
+        EffectState::Sent | EffectState::Confirmed | EffectState::Refused { .. } | EffectState::Parked { .. } => None,
+    }
+}
+
+/// Whether the wait was over before the row was written: whoever was nudged may have passed it by, and is nudged once
+/// more.
+pub fn passed_by(state: &EffectState, now: Timestamp) -> Option<Timestamp> {
+    looked_at_again(state).filter(|until| *until <= now)
+}
+
+/// The row without the effects that are at an end; `None` where it holds none of them.
+pub fn cleared(mut person: Person, activation: &ActivationId, ended: &BTreeSet<EffectId>) -> Option<PersonWrite> {
+    let (read_sequence, before) = (person.sequence, person.outbox.len());
+    person.outbox.retain(|earned| earned.activation != *activation || !ended.contains(&earned.id));
+    if person.outbox.len() == before {
+        return None;
+    }
+    person.sequence += 1;
+    Some(PersonWrite { person, read_sequence })
+}
