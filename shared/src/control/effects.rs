@@ -73,15 +73,14 @@ impl Control {
     /// Settles an effect that is ambiguous or parked by an owner's word.
     ///
     /// # Errors
-    /// `NotFound`; `Conflict` for one that is neither, or that moved meanwhile.
+    /// `NotFound`; `Conflict` for one that is neither, that moved meanwhile, or that is to be tried again while what
+    /// was sent may still arrive.
     pub async fn settle_effect(&self, id: &ActivationId, word: &EffectWord) -> ControlResult<EffectView> {
         let activation = self.activation(id).await?;
         let now = self.now();
         let found = self.ports.effects.read(id, &[(word.person, word.effect.clone())], now).await?.pop();
         let effect = found.ok_or(ControlError::NotFound { what: "effect" })?;
-        let settled = effect
-            .settled_by_hand(word.word, now)
-            .ok_or_else(|| ControlError::conflict("the effect is neither ambiguous nor parked"))?;
+        let settled = effect.settled_by_hand(word.word, now).map_err(|why| ControlError::conflict(why.to_string()))?;
         if !self.ports.effects.put(&settled, effect.revision, now).await? {
             return Err(ControlError::conflict("the effect has just moved: look at it again"));
         }

@@ -403,19 +403,28 @@ impl Effect {
         }
     }
 
-    /// The row after a person said what to do with it; `None` where it is not theirs to say.
-    pub fn settled_by_hand(&self, word: Word, now: Timestamp) -> Option<Self> {
-        if !self.state.is_listed() {
-            return None;
-        }
-        let state = match word {
-            Word::Happened => EffectState::Confirmed,
-            Word::GiveUp => EffectState::Refused { reason: Reason::new("given up by hand") },
-            Word::TryAgain => {
+    /// The row after a person said what to do with it.
+    ///
+    /// # Errors
+    /// Where it is not theirs to say, or not yet: see [`NotTheirs`].
+    pub fn settled_by_hand(&self, word: Word, now: Timestamp) -> Result<Self, NotTheirs> {
+        let state = match (&self.state, word) {
+            (EffectState::Ambiguous { ask_at, .. }, Word::TryAgain) if *ask_at > now => {
+                return Err(NotTheirs::Before(*ask_at));
+            }
+            (EffectState::Ambiguous { .. } | EffectState::Parked { .. }, Word::Happened) => EffectState::Confirmed,
+            (EffectState::Ambiguous { .. } | EffectState::Parked { .. }, Word::GiveUp) => {
+                EffectState::Refused { reason: Reason::new("given up by hand") }
+            }
+            (EffectState::Ambiguous { .. } | EffectState::Parked { .. }, Word::TryAgain) => {
                 EffectState::Pending { reason: Reason::new("to be tried again by hand"), not_before: now }
             }
+            (
+                EffectState::Pending { .. } | EffectState::Sent | EffectState::Confirmed | EffectState::Refused { .. },
+                Word::Happened | Word::TryAgain | Word::GiveUp,
+            ) => return Err(NotTheirs::Known),
         };
-        Some(Self { said: "settled by hand".to_owned(), trying: None, ..self.moved(state, now) })
+        Ok(Self { said: "settled by hand".to_owned(), trying: None, ..self.moved(state, now) })
     }
 
     fn failed(&self, reason: &Reason, wait: SignedDuration, times: &EffectTimes, now: Timestamp) -> Self {
@@ -439,6 +448,17 @@ impl Effect {
     fn moved(&self, state: EffectState, now: Timestamp) -> Self {
         Self { state, at: now, revision: self.revision + 1, ..self.clone() }
     }
+}
+
+/// Why an effect is not a person's to settle.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum NotTheirs {
+    /// There is nothing to say.
+    #[error("the effect is neither ambiguous nor parked")]
+    Known,
+    /// What was sent may still arrive, although the vendor does not show it: sent again, it would happen twice.
+    #[error("what was sent may still arrive: it can be tried again after {0}")]
+    Before(Timestamp),
 }
 
 /// What a person says of an effect that is parked or ambiguous.

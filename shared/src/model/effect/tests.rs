@@ -101,7 +101,17 @@ fn a_person_settles_only_what_nobody_knows() {
     assert_eq!(settled(Word::Happened), Move::Remove);
     assert_eq!(settled(Word::GiveUp), Move::Remove);
     assert_eq!(settled(Word::TryAgain), Move::Send);
-    assert_eq!(sent().settled_by_hand(Word::TryAgain, at(600)), None, "somebody may be sending it");
+    assert_eq!(sent().settled_by_hand(Word::TryAgain, at(600)), Err(NotTheirs::Known), "somebody may be sending it");
+}
+
+#[test]
+fn a_person_who_sees_nothing_at_the_vendor_waits_until_nothing_can_arrive_any_more() {
+    let open = sent().performed(&Performed::Open { reason: Reason::new("timed out") }, &times(Again::Once), at(30));
+    let settled_at = at(10) + SETTLED;
+    assert_eq!(open.settled_by_hand(Word::TryAgain, at(31)), Err(NotTheirs::Before(settled_at)));
+    let settled = |word, now| moves(&open.settled_by_hand(word, now).unwrap(), now);
+    assert_eq!(settled(Word::TryAgain, settled_at), Move::Send);
+    assert_eq!((settled(Word::Happened, at(31)), settled(Word::GiveUp, at(31))), (Move::Remove, Move::Remove));
 }
 
 proptest! {
