@@ -5,12 +5,12 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::decide::effects::{self, Lookout, ROUNDS, Waiting, put_off_until};
+use super::decide::effects::{self, Ended, Lookout, ROUNDS, Waiting, put_off_until};
 use super::run::Run;
 use super::{Engine, retry};
 use crate::destination::{Context, Failure, Performance, Performances, Task, TaskId};
 use crate::model::effect::{EffectTimes, Move, Performed, next};
-use crate::model::{Effect, EffectId, EffectState, Identifier, PersonKey};
+use crate::model::{ActivationId, Effect, EffectId, EffectState, Identifier, Person, PersonKey};
 use crate::ports::{PortResult, Row, Written};
 use crate::steps::Step;
 
@@ -25,7 +25,7 @@ struct Ready {
 struct Sorted {
     send: Vec<Ready>,
     ask: Vec<Ready>,
-    remove: BTreeMap<PersonKey, BTreeSet<EffectId>>,
+    remove: BTreeMap<PersonKey, Ended>,
 }
 
 impl Run<'_> {
@@ -48,7 +48,11 @@ impl Run<'_> {
         while let Some(batch) = batches.pop_front() {
             self.send_effects(batch, &mut sorted).await?;
         }
-        self.engine.clear_outboxes(&self.subject.activation.id, sorted.remove).await
+        let next = self.engine.clear_outboxes(&self.subject.activation.id, sorted.remove).await?;
+        if !next.is_empty() && self.course.stop.is_none() {
+            self.course.put_off.entry(self.engine.now()).or_default().extend(next);
+        }
+        Ok(())
     }
 
     fn effect_times(&self) -> EffectTimes {
@@ -86,7 +90,8 @@ impl Run<'_> {
                 },
                 Move::Rest => {}
                 Move::Remove => {
-                    sorted.remove.entry(one.person).or_default().insert(one.earned.id);
+                    let ended = (one.earned.id, one.earned.occurred_at);
+                    sorted.remove.entry(one.person).or_default().insert(ended);
                 }
             }
         }
@@ -222,7 +227,7 @@ impl Run<'_> {
             tracing::warn!(activation = %effect.activation, %reason, "an effect waits for a person to settle it");
         }
         if effect.state.is_final() {
-            sorted.remove.entry(effect.person).or_default().insert(effect.id);
+            sorted.remove.entry(effect.person).or_default().insert((effect.id, effect.occurred_at));
         }
         Ok(())
     }
@@ -258,12 +263,13 @@ async fn perform(
 }
 
 impl Engine {
-    /// Takes effects that are at an end out of their people's outboxes.
+    /// Takes effects that are at an end out of their people's outboxes; answers behind whose others stood.
     async fn clear_outboxes(
         &self,
-        activation: &crate::model::ActivationId,
-        mut remove: BTreeMap<PersonKey, BTreeSet<EffectId>>,
-    ) -> PortResult<()> {
+        activation: &ActivationId,
+        mut remove: BTreeMap<PersonKey, Ended>,
+    ) -> PortResult<BTreeSet<PersonKey>> {
+        let mut next = BTreeSet::new();
         for _ in 0..ROUNDS {
             if remove.is_empty() {
                 break;
@@ -274,6 +280,10 @@ impl Engine {
                 let ended = remove.get(&person.key);
                 writes.extend(ended.and_then(|ended| effects::cleared(person, activation, ended)));
             }
+            let is_next = |person: &Person| {
+                remove.get(&person.key).is_some_and(|ended| effects::is_next(person, activation, ended))
+            };
+            next.extend(writes.iter().filter(|write| is_next(&write.person)).map(|write| write.person.key));
             let answers = if writes.is_empty() { Vec::new() } else { self.ports.people.write(writes).await? };
             let again: BTreeSet<PersonKey> = answers
                 .into_iter()
@@ -283,6 +293,6 @@ impl Engine {
             remove.retain(|person, _| again.contains(person));
         }
         self.steps.reached(Step::OutboxesCleared);
-        Ok(())
+        Ok(next)
     }
 }

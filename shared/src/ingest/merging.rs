@@ -60,7 +60,8 @@ fn is_inside(person: &Person, change: &Change) -> bool {
 }
 
 /// Puts an effect into the outbox where the change was a live transition that earns one, or finds the one that
-/// it earned before: then its process may have died before it nudged.
+/// it earned before: then its process may have died before it nudged. Behind one of the same id that waits for long,
+/// for a person say, stands the one that counts anew by then.
 fn earn(person: &mut Person, change: &Change, was_inside: bool, activation: &Activation) -> bool {
     let (transition, audience, properties) = match &change.fact {
         Fact::Entered { audience, properties } => (Transition::Entered, audience, properties.clone()),
@@ -79,7 +80,8 @@ fn earn(person: &mut Person, change: &Change, was_inside: bool, activation: &Act
     }
     let again = activation.earning.again;
     let earned = Earned::by(&activation.id, again, transition, audience, properties, change.occurred_at);
-    if person.outbox.iter().any(|known| known.id == earned.id && known.activation == earned.activation) {
+    let mut same = person.outbox.iter().filter(|known| known.id == earned.id && known.activation == earned.activation);
+    if same.any(|known| !earned.counts_after(known.occurred_at, again)) {
         return true;
     }
     let happened = was_inside != is_inside(person, change);

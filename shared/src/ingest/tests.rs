@@ -190,6 +190,16 @@ fn what_counts_once_is_in_the_outbox_once() {
 }
 
 #[test]
+fn what_counts_anew_is_earned_although_the_former_one_still_waits() {
+    let entries = ["2026-01-01T10:00:00Z", "2026-01-01T12:00:00Z", "2026-01-02T10:00:00Z"];
+    let changes = entries.map(|at| [entry(at, Origin::Live), exit(&at.replace("0:00Z", "1:00Z"))]).concat();
+    let daily = earned_by(Again::OnceInDays(1), &changes);
+    assert_eq!(daily, ["entered:cats", "left:cats", "entered:cats", "left:cats"]);
+    let told_twice = changes.iter().chain(&changes).cloned().collect::<Vec<_>>();
+    assert_eq!(earned_by(Again::OnceInDays(1), &told_twice), daily, "a repeat earns nothing");
+}
+
+#[test]
 fn the_repeat_of_what_earned_an_effect_nudges_again() {
     let activation = rewarding(Again::EveryTime);
     let change = entry("2026-01-01T10:00:00Z", Origin::Live);

@@ -114,6 +114,16 @@ impl Earned {
         let id = EffectId::new(transition, audience, occurred_at, again);
         Self { id, activation: activation.clone(), transition, audience: audience.clone(), properties, occurred_at }
     }
+
+    /// Whether it counts although an effect of the same id happened at that time.
+    pub fn counts_after(&self, former: Timestamp, again: Again) -> bool {
+        match again {
+            Again::OnceInDays(days) => {
+                self.occurred_at >= after(former, SignedDuration::from_hours(i64::from(days) * 24))
+            }
+            Again::EveryTime | Again::Once => false,
+        }
+    }
 }
 
 /// An effect's row in the ledger. Holds nothing personal.
@@ -241,7 +251,9 @@ pub fn next(earned: &Earned, row: Option<&Effect>, times: &EffectTimes, now: Tim
         EffectState::Ambiguous { ask_at, .. } if *ask_at > now => Move::Wait(*ask_at),
         EffectState::Ambiguous { .. } => Move::Ask,
         EffectState::Parked { .. } => Move::Rest,
-        EffectState::Confirmed | EffectState::Refused { .. } if counts_anew(earned, row, times.again) => Move::Send,
+        EffectState::Confirmed | EffectState::Refused { .. } if earned.counts_after(row.occurred_at, times.again) => {
+            Move::Send
+        }
         EffectState::Confirmed | EffectState::Refused { .. } => Move::Remove,
     }
 }
@@ -249,15 +261,6 @@ pub fn next(earned: &Earned, row: Option<&Effect>, times: &EffectTimes, now: Tim
 fn ask_at(row: &Effect, times: &EffectTimes, now: Timestamp) -> Move {
     let settled_at = after(row.sent_at.unwrap_or(row.at), times.settled_after);
     if settled_at > now { Move::Wait(settled_at) } else { Move::Ask }
-}
-
-fn counts_anew(earned: &Earned, row: &Effect, again: Again) -> bool {
-    match again {
-        Again::OnceInDays(days) => {
-            earned.occurred_at >= after(row.occurred_at, SignedDuration::from_hours(i64::from(days) * 24))
-        }
-        Again::EveryTime | Again::Once => false,
-    }
 }
 
 fn after(at: Timestamp, duration: SignedDuration) -> Timestamp {

@@ -38,12 +38,18 @@ pub enum Withheld {
     Suppressed,
 }
 
-/// What waits in the outbox of a row for an activation.
+/// Effects that are at an end: the same id may stand for another one later.
+pub type Ended = BTreeSet<(EffectId, Timestamp)>;
+
+/// What waits in the outbox of a row for an activation. Of several of one id it is the first: they share a row of the
+/// ledger.
 pub fn waiting(person: &Person, activation: &Activation) -> Vec<Waiting> {
     let key = person.key_at(&activation.person_identifier);
     let withheld = if person.is_suppressed() { Withheld::Suppressed } else { Withheld::No };
+    let mut known = BTreeSet::new();
     let earned = person.outbox.iter().filter(|earned| earned.activation == activation.id);
-    earned.map(|earned| Waiting { person: person.key, earned: earned.clone(), key: key.clone(), withheld }).collect()
+    let first = earned.filter(|earned| known.insert(&earned.id));
+    first.map(|earned| Waiting { person: person.key, earned: earned.clone(), key: key.clone(), withheld }).collect()
 }
 
 impl Waiting {
@@ -177,12 +183,23 @@ pub fn passed_by(state: &EffectState, now: Timestamp) -> Option<Timestamp> {
 }
 
 /// The row without the effects that are at an end; `None` where it holds none of them.
-pub fn cleared(mut person: Person, activation: &ActivationId, ended: &BTreeSet<EffectId>) -> Option<PersonWrite> {
+pub fn cleared(mut person: Person, activation: &ActivationId, ended: &Ended) -> Option<PersonWrite> {
     let (read_sequence, before) = (person.sequence, person.outbox.len());
-    person.outbox.retain(|earned| earned.activation != *activation || !ended.contains(&earned.id));
+    let is_ended =
+        |earned: &Earned| earned.activation == *activation && ended.contains(&(earned.id.clone(), earned.occurred_at));
+    person.outbox.retain(|earned| !is_ended(earned));
     if person.outbox.len() == before {
         return None;
     }
     person.sequence += 1;
     Some(PersonWrite { person, read_sequence })
 }
+
+/// Whether an effect stood behind one of these, and is to be looked at once they left the outbox.
+pub fn is_next(person: &Person, activation: &ActivationId, ended: &Ended) -> bool {
+    let mut outbox = person.outbox.iter().filter(|earned| earned.activation == *activation);
+    outbox.any(|earned| ended.iter().any(|(id, _)| *id == earned.id))
+}
+
+#[cfg(test)]
+mod tests;
