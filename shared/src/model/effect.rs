@@ -332,6 +332,8 @@ impl Effect {
         times: &EffectTimes,
         now: Timestamp,
     ) -> Self {
+        // It rises even where the effect counts anew: whoever read the row at its former end may be late.
+        let revision = row.map_or(0, |row| row.revision) + 1;
         let row = row.filter(|row| !row.state.is_final());
         let kept_until = match times.again {
             Again::EveryTime => Some(after(now, times.window + KEPT)),
@@ -346,7 +348,7 @@ impl Effect {
             activation: earned.activation.clone(),
             person,
             occurred_at: earned.occurred_at,
-            revision: row.map_or(0, |row| row.revision) + 1,
+            revision,
             state: EffectState::Sent,
             at: now,
             sent_at: Some(now),

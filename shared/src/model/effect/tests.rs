@@ -95,6 +95,20 @@ fn a_transition_counts_again_as_often_as_was_agreed() {
 }
 
 #[test]
+fn what_counts_anew_goes_on_where_the_revisions_of_the_former_one_ended() {
+    let (daily, person) = (Again::OnceInDays(1), PersonKey([1; 16]));
+    let send = |day: i64, row: Option<&Effect>| {
+        let earned = earned(daily, at(day * 86_400));
+        let sent = Effect::sending(&earned, person, row, &times(daily), at(day * 86_400));
+        sent.performed(&Performed::Done { said: String::new() }, &times(daily), at(day * 86_400 + 1))
+    };
+    let first = send(0, None);
+    let second = send(1, Some(&first));
+    assert_eq!((first.revision, second.revision), (2, 4), "whoever read the first one's end may no longer write");
+    assert_eq!(second.occurred_at, at(86_400));
+}
+
+#[test]
 fn a_person_settles_only_what_nobody_knows() {
     let parked = sent().asked(&Asked::Nobody { reason: Reason::new("x") }, &times(Again::Once), at(500));
     let settled = |word| moves(&parked.settled_by_hand(word, at(600)).unwrap(), at(600));
