@@ -244,6 +244,10 @@ const KEPT: SignedDuration = SignedDuration::from_hours(31 * 24);
 /// What is to be done about an earned effect, given its row.
 pub fn next(earned: &Earned, row: Option<&Effect>, times: &EffectTimes, now: Timestamp) -> Move {
     let Some(row) = row else { return Move::Send };
+    // A later one of the same id has the row: this one came to its end since the outbox was read.
+    if row.occurred_at > earned.occurred_at {
+        return Move::Remove;
+    }
     match &row.state {
         EffectState::Pending { not_before, .. } if *not_before > now => Move::Wait(*not_before),
         EffectState::Pending { .. } => Move::Send,

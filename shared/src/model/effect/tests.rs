@@ -109,6 +109,17 @@ fn what_counts_anew_goes_on_where_the_revisions_of_the_former_one_ended() {
 }
 
 #[test]
+fn who_read_the_outbox_long_ago_does_not_send_again_what_a_later_one_took_the_row_of() {
+    let daily = Again::OnceInDays(1);
+    let (first, second) = (earned(daily, at(0)), earned(daily, at(86_400)));
+    let sent = Effect::sending(&second, PersonKey([1; 16]), None, &times(daily), at(86_400));
+    let busy = Performed::Failed { reason: Reason::new("busy"), wait: SignedDuration::ZERO };
+    let pending = sent.performed(&busy, &times(daily), at(86_400));
+    assert_eq!(next(&first, Some(&pending), &times(daily), at(86_401)), Move::Remove);
+    assert_eq!(next(&second, Some(&pending), &times(daily), at(86_401)), Move::Send);
+}
+
+#[test]
 fn a_person_settles_only_what_nobody_knows() {
     let parked = sent().asked(&Asked::Nobody { reason: Reason::new("x") }, &times(Again::Once), at(500));
     let settled = |word| moves(&parked.settled_by_hand(word, at(600)).unwrap(), at(600));
