@@ -146,6 +146,10 @@ pub struct Effect {
     /// When it was last sent; absent while it never was.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sent_at: Option<Timestamp>,
+    /// When it was sent first, where nobody knows what came of that and it is sent again because the vendor knows a
+    /// repeat: it may have happened whatever comes of the repeat.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub open_since: Option<Timestamp>,
     /// What the vendor said, redacted.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub said: String,
@@ -313,6 +317,8 @@ pub enum Asked {
     },
     /// It did not, and nothing is on its way.
     DidNot,
+    /// The vendor knows a repeat: it may be sent again whether it did or not.
+    Repeatable,
     /// The vendor could not say now: again after `wait`.
     NotNow {
         /// Why.
@@ -356,6 +362,7 @@ impl Effect {
             state: EffectState::Sent,
             at: now,
             sent_at: Some(now),
+            open_since: row.and_then(|row| row.open_since),
             said: String::new(),
             trying: row.and_then(|row| row.trying),
             kept_until,
@@ -378,7 +385,14 @@ impl Effect {
     pub fn performed(&self, performed: &Performed, times: &EffectTimes, now: Timestamp) -> Self {
         match performed {
             Performed::Done { said } => Self { said: said.clone(), ..self.moved(EffectState::Confirmed, now) },
-            Performed::Refused { reason } => self.moved(EffectState::Refused { reason: reason.clone() }, now),
+            Performed::Refused { reason } => {
+                let reason = reason.clone();
+                let state = match self.open_since {
+                    None => EffectState::Refused { reason },
+                    Some(_) => EffectState::Parked { reason },
+                };
+                self.moved(state, now)
+            }
             Performed::Failed { reason, wait } => self.failed(reason, *wait, times, now),
             Performed::PutOff { until } => {
                 let reason = Reason::new("put off before it was sent");
@@ -398,6 +412,11 @@ impl Effect {
             Asked::DidNot => {
                 let reason = Reason::new("it was sent and did not arrive");
                 self.failed(&reason, SignedDuration::ZERO, times, now)
+            }
+            Asked::Repeatable => {
+                let reason = Reason::new("its answer was lost, and it is sent again");
+                let open_since = Some(self.open_since.or(self.sent_at).unwrap_or(self.at));
+                Self { open_since, ..self.failed(&reason, SignedDuration::ZERO, times, now) }
             }
             Asked::NotNow { reason, wait } => {
                 let tried = self.one_more_try(now);
@@ -433,7 +452,7 @@ impl Effect {
                 Word::Happened | Word::TryAgain | Word::GiveUp,
             ) => return Err(NotTheirs::Known),
         };
-        Ok(Self { said: "settled by hand".to_owned(), trying: None, ..self.moved(state, now) })
+        Ok(Self { said: "settled by hand".to_owned(), open_since: None, trying: None, ..self.moved(state, now) })
     }
 
     fn failed(&self, reason: &Reason, wait: SignedDuration, times: &EffectTimes, now: Timestamp) -> Self {

@@ -131,7 +131,8 @@ pub fn hear(
 ) -> Result<Asked, Timestamp> {
     match testimony {
         Ok(Testimony::Present { said }) => Ok(Asked::Happened { said: said.clone() }),
-        Ok(Testimony::Absent | Testimony::Repeatable) => Ok(Asked::DidNot),
+        Ok(Testimony::Absent) => Ok(Asked::DidNot),
+        Ok(Testimony::Repeatable) => Ok(Asked::Repeatable),
         Ok(Testimony::Untellable { reason }) => Ok(Asked::Nobody { reason: reason.clone() }),
         Err(Failure::Retryable { reason, .. } | Failure::Rejected { reason }) => {
             Ok(Asked::NotNow { reason: reason.clone(), wait: wait(None) })

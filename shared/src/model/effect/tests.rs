@@ -120,6 +120,19 @@ fn who_read_the_outbox_long_ago_does_not_send_again_what_a_later_one_took_the_ro
 }
 
 #[test]
+fn a_repeat_that_is_refused_says_nothing_of_the_first_one() {
+    let times = times(Again::Once);
+    let open = sent().performed(&Performed::Open { reason: Reason::new("timed out") }, &times, at(30));
+    let refused = |asked| {
+        let row = open.asked(&asked, &times, at(500));
+        let repeat = Effect::sending(&earned(Again::Once, at(0)), row.person, Some(&row), &times, at(501));
+        repeat.performed(&Performed::Refused { reason: Reason::new("no") }, &times, at(502)).state
+    };
+    assert!(matches!(refused(Asked::Repeatable), EffectState::Parked { .. }), "it may have happened");
+    assert!(matches!(refused(Asked::DidNot), EffectState::Refused { .. }));
+}
+
+#[test]
 fn a_person_settles_only_what_nobody_knows() {
     let parked = sent().asked(&Asked::Nobody { reason: Reason::new("x") }, &times(Again::Once), at(500));
     let settled = |word| moves(&parked.settled_by_hand(word, at(600)).unwrap(), at(600));
