@@ -5,4 +5,8 @@
 //! [`delivery`] is the state on its way to a destination. The ledger of effects belongs beside it.
 
 pub mod delivery;
+pub mod facts;
+pub mod rules;
 pub mod search;
+pub mod table;
+pub mod vendor;

@@ -9,6 +9,10 @@ use serde::Serialize;
 
 use crate::search::Mix;
 
+/// A row as it was at some time, by number.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct PersonNumber(pub u16);
+
 /// Values, each with a number of its own. The first is the default.
 #[derive(Debug)]
 pub struct Table<T> {

@@ -14,9 +14,10 @@ use muster::model::{
 use muster::ports::{Doubted, Row};
 
 use super::rounds::{GivenBack, Next, Stored};
-use super::scenario::{LATER, Scenario, later, merge_context, named, now};
-use super::state::{People, PersonNumber, Round, Slots, StandingNumber, Waits};
-use super::table::{Memory, Table};
+use super::scenario::Scenario;
+use super::state::{People, Round, Slots, StandingNumber, Waits};
+use crate::facts::{LATER, later, merge_context, named, now};
+use crate::table::{Memory, PersonNumber, Table};
 
 /// What was decided on a round, by what else it depends on.
 type OfRound<K, V> = Memory<Round, Rc<Memory<K, V>>>;

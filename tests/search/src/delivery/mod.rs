@@ -12,7 +12,6 @@ mod run;
 pub mod scenario;
 pub mod state;
 pub mod step;
-pub mod table;
 pub mod world;
 
 pub mod scenarios;

@@ -9,8 +9,9 @@ use muster::model::pending::{Due, due, records};
 use muster::model::{Identifier, Outcome, Person, RecordId, Standing};
 
 use super::decisions::Decisions;
-use super::scenario::now;
-use super::state::{PersonNumber, StandingNumber, State};
+use super::state::{StandingNumber, State};
+use crate::facts::now;
+use crate::table::PersonNumber;
 
 /// A promise that a state breaks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

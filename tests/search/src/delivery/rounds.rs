@@ -6,14 +6,15 @@ use std::rc::Rc;
 use jiff::SignedDuration;
 use muster::delivery::Times;
 use muster::delivery::decide::{self, Course, Outcomes, Work};
-use muster::destination::{Action, Applied, Failure, Item, Verdict, Verdicts};
-use muster::model::{KeyHash, PersonKey, Reason};
+use muster::destination::{Action, Failure, Item, Verdict, Verdicts};
+use muster::model::{KeyHash, PersonKey};
 use muster::ports::{Claim, Row, Settled};
 
 use super::decisions::{Decisions, Held, small};
 use super::rules::Broken;
-use super::scenario::{LATER, later, now};
-use super::state::{Answer, People, Request, Round, Slots, StandingNumber, Waits};
+use super::state::{People, Request, Round, Slots, StandingNumber, Waits};
+use crate::facts::{LATER, later, now};
+use crate::vendor::Answer;
 
 /// What a run does next in its round.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -251,12 +252,5 @@ impl Decisions {
 }
 
 fn verdict(answer: Answer) -> Verdict {
-    let failure = match answer {
-        Answer::Done => return Verdict::Delivered { said: String::new(), memo: None },
-        Answer::Rejected => Failure::Rejected { reason: Reason::new("rejected") },
-        Answer::Limited => Failure::RateLimited { retry_after: None },
-        Answer::Error => Failure::Retryable { reason: Reason::new("error"), applied: Applied::Open },
-        Answer::PutOff => Failure::PutOff { until: later() },
-    };
-    Verdict::Failed(failure)
+    answer.failure().map_or(Verdict::Delivered { said: String::new(), memo: None }, Verdict::Failed)
 }

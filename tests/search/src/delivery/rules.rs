@@ -49,21 +49,5 @@ pub enum Broken {
     HeldUpForgotten,
 }
 
-/// Who may do what; whole, or with one rule left out.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Rules(pub Option<Broken>);
-
-impl Rules {
-    /// Everything as it must be.
-    pub const WHOLE: Self = Self(None);
-
-    /// One rule less.
-    pub fn without(broken: Broken) -> Self {
-        Self(Some(broken))
-    }
-
-    /// Whether this rule is left out.
-    pub fn lack(self, broken: Broken) -> bool {
-        self.0 == Some(broken)
-    }
-}
+/// Who may do what.
+pub type Rules = crate::rules::Rules<Broken>;

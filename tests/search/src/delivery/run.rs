@@ -4,20 +4,10 @@ use muster::delivery::decide::ROUNDS;
 
 use super::rounds::{Concluded, GivenBack, Next};
 use super::rules::Broken;
-use super::state::{Answer, At, Hint, People, Round, Slots, State, Waits, Worker};
-use super::step::{Applies, Kept, Step};
+use super::state::{At, Hint, People, Round, Slots, State, Waits, Worker};
+use super::step::{Kept, Step};
 use super::world::World;
-
-/// What the vendor may do with a request, and whether that is a fault.
-const ANSWERS: [(Answer, Applies, u8); 7] = [
-    (Answer::Done, Applies::AtOnce, 0),
-    (Answer::Error, Applies::AtOnce, 1),
-    (Answer::Error, Applies::Late, 1),
-    (Answer::Error, Applies::Never, 1),
-    (Answer::Limited, Applies::Never, 1),
-    (Answer::Rejected, Applies::Never, 1),
-    (Answer::PutOff, Applies::Never, 1),
-];
+use crate::vendor::{ANSWERS, Applies};
 
 type Steps = Vec<(Step, State)>;
 

@@ -4,9 +4,8 @@ use muster::model::RecordId;
 use muster::model::pending::RecordShape;
 
 use super::rules::Rules;
-use super::scenario::{
-    Haste, Ingest, Scenario, address, at_address, entered, erased, in_audience, known_by, left, person,
-};
+use super::scenario::{Haste, Ingest, Scenario};
+use crate::facts::{address, at_address, entered, erased, in_audience, known_by, left, person};
 
 /// One person, one record, one key.
 pub fn three_changes() -> Scenario {

@@ -1,6 +1,9 @@
 //! Everything that a step can see, small and canonical: rows and standings by their number, what is alike
 //! sorted, times only as before or after now.
 
+use crate::table::PersonNumber;
+use crate::vendor::Answer;
+
 /// Most people of a model.
 pub const PEOPLE: usize = 2;
 
@@ -62,10 +65,6 @@ impl Slots {
     }
 }
 
-/// A row as it was at some time, by number.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct PersonNumber(pub u16);
-
 /// A standing as it was at some time, by number.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct StandingNumber(pub u16);
@@ -90,21 +89,6 @@ pub struct Request {
     pub record: u8,
     /// By number; 0 is nothing.
     pub shows: u8,
-}
-
-/// What the vendor answers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Answer {
-    /// Done.
-    Done,
-    /// Refused for good.
-    Rejected,
-    /// Slow down; nothing was applied.
-    Limited,
-    /// An error, or no answer in time: nobody knows.
-    Error,
-    /// Nothing was sent: no token was left.
-    PutOff,
 }
 
 /// A round of a run as far as it got; everything that its decisions depend on.

@@ -2,7 +2,8 @@
 
 use std::fmt;
 
-use super::state::{Answer, At, Request};
+use super::state::{At, Request};
+use crate::vendor::{Answer, Applies};
 
 /// One step.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -53,17 +54,6 @@ pub enum Step {
     TimePasses,
 }
 
-/// Whether and when the vendor applies what it was sent.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Applies {
-    /// Before it answers.
-    AtOnce,
-    /// Some time after.
-    Late,
-    /// Not at all.
-    Never,
-}
-
 /// What became of a round's settlements.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kept {
@@ -89,15 +79,7 @@ impl Step {
             Self::Purged => "purged",
             Self::CatchUp => "catch-ups",
             Self::SweepDoubts => "swept",
-            Self::Answered(_, _, answer, applies) => match (answer, applies) {
-                (Answer::Error, Applies::AtOnce) => "errors though applied",
-                (Answer::Error, Applies::Late) => "timeouts",
-                (Answer::Error, Applies::Never) => "errors",
-                (Answer::Limited, _) => "slowed down",
-                (Answer::Rejected, _) => "rejected",
-                (Answer::PutOff, _) => "put off",
-                (Answer::Done, _) => return None,
-            },
+            Self::Answered(_, _, answer, applies) => return answer.counts_as(*applies),
             Self::ChangeRead(_)
             | Self::ChangeWritten(_)
             | Self::ChangeNudged(_)

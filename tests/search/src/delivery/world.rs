@@ -4,11 +4,10 @@ use super::decisions::Decisions;
 use super::promises;
 use super::rules::Broken;
 use super::scenario::{Haste, Ingest, Scenario};
-use super::state::{
-    Arrival, At, Held, Hint, PEOPLE, People, PersonNumber, Request, Slots, Standing, StandingNumber, State, Swept,
-};
+use super::state::{Arrival, At, Held, Hint, PEOPLE, People, Request, Slots, Standing, StandingNumber, State, Swept};
 use super::step::Step;
 use crate::search::Model;
+use crate::table::PersonNumber;
 
 type Steps = Vec<(Step, State)>;
 

@@ -1,14 +1,10 @@
-//! The protocol holds, and none of its rules can be left out.
-
-use std::io::Write as _;
+//! State on its way to a destination.
 
 use muster_search::delivery::scenarios;
 use muster_search::delivery::{Broken, Promise, Rules, Scenario, World};
-use muster_search::search::{STUCK, Searched, Violation, search};
+use muster_search::search::STUCK;
 
-/// More is a mistake in a scenario: nobody waits for it.
-const MOST_STATES: usize = 2_000_000;
-const MOST_STATES_NIGHTLY: usize = 60_000_000;
+use super::{MOST_STATES, MOST_STATES_NIGHTLY};
 
 /// What must have happened somewhere, or the search has not looked at what it is for.
 const FAULTS: [&str; 13] = [
@@ -27,28 +23,12 @@ const FAULTS: [&str; 13] = [
     "timeouts",
 ];
 
-/// Past what catches a test's output: whoever runs the tests sees how far the search went.
-fn say(line: &str) {
-    let _ = writeln!(std::io::stderr(), "{line}");
-}
-
 fn holds(scenario: Scenario, most: usize) {
-    let Searched { seen, violation } = search(&World::of(scenario), most);
-    say(&seen.to_string());
-    if let Some(violation) = violation {
-        panic!("{}: {violation}", seen.model);
-    }
-    for fault in FAULTS {
-        assert!(seen.counts.get(fault).is_some_and(|count| *count > 0), "{} never saw {fault}", seen.model);
-    }
+    super::holds(&World::of(scenario), &FAULTS, most);
 }
 
 fn is_caught(scenario: &Scenario, broken: Broken, promise: &str) {
-    let Searched { seen, violation } = search(&World::of(scenario.by(Rules::without(broken))), MOST_STATES);
-    let violation = violation.unwrap_or_else(|| panic!("nothing is wrong without this rule: {seen}"));
-    let Violation { what, trace } = &violation;
-    say(&format!("without {broken:?}: {what}, after {} steps, {} states", trace.len(), seen.states));
-    assert_eq!(violation.what, promise, "{violation}");
+    super::is_caught(&World::of(scenario.by(Rules::without(broken))), &format!("{broken:?}"), promise);
 }
 
 fn breaks(scenario: &Scenario, broken: Broken, promise: Promise) {
