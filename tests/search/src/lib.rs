@@ -2,9 +2,10 @@
 //! Muster itself decides with.
 //!
 //! A model is a module of its own that implements [`search::Model`]; the search knows none of them.
-//! [`delivery`] is the state on its way to a destination. The ledger of effects belongs beside it.
+//! [`delivery`] is the state on its way to a destination, [`effects`] the ledger of what must happen once.
 
 pub mod delivery;
+pub mod effects;
 pub mod facts;
 pub mod rules;
 pub mod search;

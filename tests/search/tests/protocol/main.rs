@@ -1,6 +1,7 @@
 //! The protocol holds, and none of its rules can be left out.
 
 mod delivery;
+mod effects;
 
 use std::io::Write as _;
 
