@@ -182,7 +182,8 @@ impl Watch {
             }
             EffectState::Parked { reason } => {
                 let long = state.open.get(&place).map_or(SignedDuration::ZERO, |since| now.duration_since(*since));
-                let untellable = self.setup.in_doubt == "park";
+                // Nobody can tell, or a repeat is refused: that says nothing of the first one.
+                let untellable = self.setup.in_doubt == "park" || effect.open_since.is_some();
                 if !untellable && long + TOLD_WITHIN < self.window(&effect.activation) {
                     self.stage.broke(Invariant::NothingGivenUpEarly, || {
                         format!("effect {} was parked after {long:#}: {reason}", effect.id)
