@@ -298,8 +298,13 @@ impl Session {
             Ok(carried) if !carried.status.is_server_error() => Health::Well,
             Ok(_) | Err(_) => Health::Failing,
         };
+        // A wish to wait is noted first: others send meanwhile.
+        let answer = match carried {
+            Ok(carried) => self.read(carried).await,
+            Err(broken) => Err(describe(broken)),
+        };
         self.purse.answered(&ticket, health).await;
-        self.read(carried.map_err(describe)?).await
+        answer
     }
 
     async fn read(&self, carried: Carried) -> Result<Answer, Failure> {

@@ -15,7 +15,7 @@ use muster_local::system::System;
 use serde::Serialize;
 use tokio::task::JoinSet;
 
-use crate::measure::Percentiles;
+use crate::percentiles::Percentiles;
 use crate::world::{Facts, INGEST, Outcome, PROOF, World, entered, now, twin};
 
 /// How long the twin holds an answer back.

@@ -6,6 +6,7 @@ mod deliver;
 mod ingest;
 mod latency;
 mod measure;
+mod percentiles;
 mod world;
 
 use std::process::ExitCode;

@@ -1,4 +1,4 @@
-//! What is measured: processor time of the whole process, time on the wall, and percentiles.
+//! What is measured: processor time of the whole process, and time on the wall.
 
 use std::fmt;
 use std::time::{Duration, Instant};
@@ -51,30 +51,5 @@ impl fmt::Display for Cost {
             "{per_cpu_second:.0} per CPU-second, {per_second:.0} per second \
              ({count} in {cpu_seconds:.2} s of CPU, {wall_seconds:.2} s)"
         )
-    }
-}
-
-/// Percentiles of times, in milliseconds.
-#[derive(Serialize)]
-pub(crate) struct Percentiles {
-    p50_ms: f64,
-    p99_ms: f64,
-    longest_ms: f64,
-}
-
-impl Percentiles {
-    /// Of at least one time.
-    pub(crate) fn of(mut times: Vec<Duration>) -> Option<Self> {
-        times.sort_unstable();
-        let longest = times.len().checked_sub(1)?;
-        let at = |percent: usize| times[longest * percent / 100].as_secs_f64() * 1e3;
-        Some(Self { p50_ms: at(50), p99_ms: at(99), longest_ms: at(100) })
-    }
-}
-
-impl fmt::Display for Percentiles {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { p50_ms, p99_ms, longest_ms } = self;
-        write!(f, "p50 {p50_ms:.0} ms, p99 {p99_ms:.0} ms, longest {longest_ms:.0} ms")
     }
 }

@@ -6,10 +6,8 @@ use std::sync::{Mutex, PoisonError};
 
 use muster_simulation::{Fault, Outcome, Tally, Telling, plan, simulate};
 
-/// As many as every run of the tests has time for.
-const SEEDS: u64 = 400;
-/// Fewer would leave the rarest faults out.
-const MANY_SEEDS: u64 = 10_000;
+/// As many as every run of the tests has time for. Fewer would leave the rarest faults out.
+const SEEDS: u64 = 10_000;
 
 fn number(name: &str) -> Option<u64> {
     #[expect(clippy::disallowed_methods, reason = "the command that runs the tests says which seeds")]
@@ -70,7 +68,7 @@ fn every_promise_holds() {
     say(&format!("{count} seeds from {first} in {:.1} s\n{tally}", began.elapsed().as_secs_f64()));
     let failed = failed.into_inner().unwrap_or_else(PoisonError::into_inner);
     assert!(failed.is_empty(), "{}", failed.join("\n"));
-    if count >= MANY_SEEDS {
+    if count >= SEEDS {
         let absent: Vec<_> = Fault::ALL.iter().filter(|fault| tally.of(**fault) == 0).collect();
         assert!(absent.is_empty(), "never struck: {absent:?}");
     }
