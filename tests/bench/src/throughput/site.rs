@@ -89,7 +89,7 @@ pub(crate) fn entering(people: usize) -> Vec<String> {
         let change = |note: &str| {
             json!({"id": format!("e{number:06}"), "type": "audience.entered", "audience": "buyers",
                    "person": {"email": format!("c{number:06}@example.com"), "user_id": format!("{number:06}")},
-                   "properties": {"note": note}, "occurred_at": "2026-01-05T07:00:00Z"})
+                   "audience_properties": {"note": note}, "occurred_at": "2026-01-05T07:00:00Z"})
             .to_string()
         };
         change(&"n".repeat(500_usize.saturating_sub(change("").len())))
@@ -294,7 +294,8 @@ async fn send(router: &Router, signed: &Signed) -> Outcome<()> {
     if parts.status == StatusCode::ACCEPTED {
         return Ok(());
     }
-    Err(format!("ingest answered {}: {}", parts.status, String::from_utf8_lossy(&body)).into())
+    let said: String = String::from_utf8_lossy(&body).chars().take(300).collect();
+    Err(format!("ingest answered {}: {said}", parts.status).into())
 }
 
 async fn work(engine: Arc<Engine>, queue: Queue, is_sent: Arc<AtomicBool>) -> Outcome<()> {
