@@ -16,6 +16,8 @@ pub(crate) struct Prices {
     dynamodb_per_million_write_units: f64,
     dynamodb_per_million_read_units: f64,
     sqs_per_million_requests: f64,
+    /// For messages that name a group, as nudges do; taken for the requests of the event source mapping too.
+    sqs_fair_queues_more_per_million_requests: f64,
     secrets_manager_per_million_calls: f64,
     logs_per_gb: f64,
 }
@@ -44,6 +46,7 @@ impl Prices {
         let gb = f64::from(MEMORY_MB) / 1024.0;
         let gb_seconds = gb * (used.webhooks * used.ingest_ms + used.runs * used.deliver_ms) / 1000.0;
         let million = |per_million: f64| per_million;
+        let queue = self.sqs_per_million_requests + self.sqs_fair_queues_more_per_million_requests;
         let lines = vec![
             ("HTTP API requests", each(used.webhooks), million(self.http_api_per_million_requests)),
             ("Lambda invocations", each(used.webhooks + used.runs), million(self.lambda_per_million_requests)),
@@ -52,9 +55,9 @@ impl Prices {
             ("DynamoDB write units, delivery", each(used.deliver.write_units), self.dynamodb_per_million_write_units),
             ("DynamoDB read units, ingest", each(used.ingest.read_units), self.dynamodb_per_million_read_units),
             ("DynamoDB read units, delivery", each(used.deliver.read_units), self.dynamodb_per_million_read_units),
-            ("SQS requests, sending", each(used.ingest.queue + used.deliver.queue), self.sqs_per_million_requests),
+            ("SQS requests, sending", each(used.ingest.queue + used.deliver.queue), queue),
             // The event source mapping receives a batch and deletes it.
-            ("SQS requests, receiving", each(2.0 * used.runs), self.sqs_per_million_requests),
+            ("SQS requests, receiving", each(2.0 * used.runs), queue),
             (
                 "Secrets Manager calls",
                 each(used.ingest.secrets + used.deliver.secrets),
