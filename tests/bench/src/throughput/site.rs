@@ -123,6 +123,20 @@ impl Queue {
         received.into_iter().map(|(receipt, body)| Ok((receipt, Message::decode(&body)?))).collect()
     }
 
+    /// Something may have been sent.
+    async fn changed(&self) {
+        match self {
+            Self::Memory(_) => SystemClock.sleep(IDLE).await,
+            Self::Disk(queue) => {
+                // A message may have come between the look and the wait.
+                tokio::select! {
+                    () = queue.changed() => {}
+                    () = SystemClock.sleep(20 * IDLE) => {}
+                }
+            }
+        }
+    }
+
     async fn delete(&self, receipts: Vec<Receipt>) -> Outcome<()> {
         let (mut of_memory, mut of_disk) = (Vec::new(), Vec::new());
         for receipt in receipts {
@@ -308,7 +322,7 @@ async fn work(engine: Arc<Engine>, queue: Queue, is_sent: Arc<AtomicBool>) -> Ou
             if is_last {
                 return Ok(());
             }
-            SystemClock.sleep(IDLE).await;
+            queue.changed().await;
             continue;
         }
         let (receipts, messages): (Vec<Receipt>, Vec<Message>) = received.into_iter().unzip();
