@@ -70,8 +70,12 @@ impl<'r> Work<'r> {
         (self.plan.person, self.plan.record.clone())
     }
 
+    fn item_id(&self, step: u16) -> ItemId {
+        ItemId { person: self.plan.person, record: self.plan.record.clone(), step }
+    }
+
     fn item(&self, step: u16, activation: &Activation) -> Option<Item> {
-        let id = ItemId { person: self.plan.person, record: self.plan.record.clone(), step };
+        let id = self.item_id(step);
         if step > 0 {
             let departure = self.plan.departures.get(usize::from(step) - 1)?;
             let action = match departure.how {
@@ -98,9 +102,7 @@ impl<'r> Work<'r> {
 
     /// What became of the steps that were taken.
     fn said<'v>(&self, verdicts: &'v Verdicts) -> impl Iterator<Item = &'v Verdict> {
-        self.departing.iter().chain(&[0]).filter_map(|step| {
-            verdicts.get(&ItemId { person: self.plan.person, record: self.plan.record.clone(), step: *step })
-        })
+        self.departing.iter().chain(&[0]).filter_map(|step| verdicts.get(&self.item_id(*step)))
     }
 
     /// Whether anything of it was sent: any verdict but one that put it off says so.
@@ -117,10 +119,8 @@ impl<'r> Work<'r> {
 
     /// Whether everything that had to leave first has left.
     fn left(&self, verdicts: &Verdicts) -> bool {
-        self.departing.iter().all(|step| {
-            let id = ItemId { person: self.plan.person, record: self.plan.record.clone(), step: *step };
-            !matches!(verdicts.get(&id), Some(Verdict::Failed(_)))
-        })
+        let left = |step: &u16| !matches!(verdicts.get(&self.item_id(*step)), Some(Verdict::Failed(_)));
+        self.departing.iter().all(left)
     }
 }
 
@@ -231,9 +231,9 @@ impl Course {
         let mut work = Vec::new();
         for row in rows {
             // What this run sent of somebody who was erased meanwhile may be the only trace of it.
-            let sent = self.tried.iter().filter(|(person, _)| *person == row.person.key);
-            let known = records(&row.person, &row.standing, activation, shape);
-            let all: BTreeSet<RecordId> = known.into_iter().chain(sent.map(|(_, record)| record.clone())).collect();
+            let sent = self.tried_of(row.person.key);
+            let mut all = records(&row.person, &row.standing, activation, shape);
+            all.extend(sent.iter().copied().cloned());
             for record in all {
                 let wanted = match due(&row.person, &row.standing, activation, &record) {
                     Due::Pending => true,
@@ -242,14 +242,18 @@ impl Course {
                     Due::Settled => false,
                 };
                 // What this run sent may arrive after what another one settled: it is never taken as done.
-                let sent = self.tried.contains(&(row.person.key, record.clone()));
-                if wanted || sent {
-                    let told = if sent { Told::ByUs } else { Told::NotByUs };
+                let told = if sent.contains(&record) { Told::ByUs } else { Told::NotByUs };
+                if wanted || told == Told::ByUs {
                     work.push(Work::new(row, activation, &record, told, &hash));
                 }
             }
         }
         work
+    }
+
+    fn tried_of(&self, person: PersonKey) -> BTreeSet<&RecordId> {
+        let from = (person, RecordId::Person);
+        self.tried.range(from..).take_while(|(one, _)| *one == person).map(|(_, record)| record).collect()
     }
 
     /// To be said before the bytes leave.
@@ -291,12 +295,12 @@ impl Course {
             settle::conclude(&one.plan, &one.departing, one.held, verdicts, former, now)
         };
         let concluded: Vec<(&Work<'r>, Conclusion)> = work.iter().map(|one| (one, conclude(one))).collect();
-        outcomes.hardest = hardest(&concluded);
+        let waits = waits(&concluded, wait);
         for (one, conclusion) in concluded {
             if !one.departing.is_empty() {
                 outcomes.leaving.insert(one.plan.person);
             }
-            self.note(one, conclusion, &mut outcomes, activation, now, &wait);
+            self.note(one, conclusion, &mut outcomes, activation, now, &waits);
             // Whatever became of the rest of it.
             if one.is_open(verdicts) {
                 self.open.insert(one.plan.person);
@@ -315,7 +319,7 @@ impl Course {
         outcomes: &mut Outcomes<'r>,
         activation: &Activation,
         now: Timestamp,
-        wait: &impl Fn(u32, Option<SignedDuration>) -> SignedDuration,
+        waits: &BTreeMap<PersonKey, SignedDuration>,
     ) {
         let Row { person, standing } = one.row;
         let record = &one.plan.record;
@@ -328,15 +332,9 @@ impl Course {
                 outcomes.ended.insert(one.record());
                 outcomes.add(one, receipt, ended.memo);
             }
-            Conclusion::Failed { reason, trying, retry_after } => {
+            Conclusion::Failed { reason, trying, retry_after: _ } => {
                 let window = SignedDuration::from_hours(i64::from(activation.retry_window_hours));
-                // One roll for all that failed the same way, so that they travel in one nudge; and one for a person's
-                // records, or every try would leave as many nudges as the person has records.
-                let failed = Failed { attempts: trying.attempts, retry_after };
-                let failed = outcomes.hardest.get(&person.key).copied().unwrap_or(failed);
-                let roll = || wait(failed.attempts, failed.retry_after);
-                let wait = *outcomes.waits.entry(failed).or_insert_with(roll);
-                let not_before = now.saturating_add(wait).unwrap_or(Timestamp::MAX);
+                let not_before = now.saturating_add(waits[&person.key]).unwrap_or(Timestamp::MAX);
                 let outcome = retry::after_failure(trying, reason, not_before, window, now);
                 if matches!(outcome, Outcome::Waiting { .. }) {
                     outcomes.again.entry(not_before).or_default().insert(person.key);
@@ -435,34 +433,32 @@ pub struct Outcomes<'r> {
     pub landed: BTreeMap<PersonKey, Version>,
     /// within this time.
     pub landing: Option<SignedDuration>,
-    waits: BTreeMap<Failed, SignedDuration>,
-    /// By what each person's wait is rolled.
-    hardest: BTreeMap<PersonKey, Failed>,
 }
 
-/// By what a wait is rolled.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-struct Failed {
-    attempts: u32,
-    retry_after: Option<SignedDuration>,
-}
-
-/// By what each person's wait is rolled: as many tries as any of the records had, and as late as the vendor asked for any.
-fn hardest(concluded: &[(&Work<'_>, Conclusion)]) -> BTreeMap<PersonKey, Failed> {
-    let mut hardest: BTreeMap<PersonKey, Failed> = BTreeMap::new();
+/// How long everybody waits of whom something failed, by as many tries as any of the person's records had, and as late
+/// as the vendor asked for any. One roll for all that failed the same way, so that they travel in one nudge; and one
+/// for a person's records, or every try would leave as many nudges as the person has records.
+fn waits(
+    concluded: &[(&Work<'_>, Conclusion)],
+    roll: impl Fn(u32, Option<SignedDuration>) -> SignedDuration,
+) -> BTreeMap<PersonKey, SignedDuration> {
+    let mut hardest: BTreeMap<PersonKey, (u32, Option<SignedDuration>)> = BTreeMap::new();
     for (one, conclusion) in concluded {
         match conclusion {
             Conclusion::Failed { trying, retry_after, .. } => {
-                let most = hardest
-                    .entry(one.plan.person)
-                    .or_insert(Failed { attempts: trying.attempts, retry_after: *retry_after });
-                most.attempts = most.attempts.max(trying.attempts);
-                most.retry_after = most.retry_after.max(*retry_after);
+                let (attempts, asked) = hardest.entry(one.plan.person).or_default();
+                *attempts = trying.attempts.max(*attempts);
+                *asked = (*asked).max(*retry_after);
             }
             Conclusion::Ended(_) | Conclusion::PutOff { .. } | Conclusion::Stop(_) => {}
         }
     }
-    hardest
+    let mut rolled = BTreeMap::new();
+    let waits = hardest.into_iter().map(|(person, failed)| {
+        let (attempts, asked) = failed;
+        (person, *rolled.entry(failed).or_insert_with(|| roll(attempts, asked)))
+    });
+    waits.collect()
 }
 
 impl Work<'_> {
@@ -487,8 +483,7 @@ impl<'r> Outcomes<'r> {
     /// Whether a record is parked now.
     fn gives_up(&self, one: &Work<'_>) -> bool {
         let receipts = self.receipts.get(&one.plan.person).map_or(&[][..], |(_, receipts)| receipts);
-        let is_parked = |receipt: &Receipt| matches!(receipt.outcome, Outcome::Parked { .. });
-        receipts.iter().any(|(record, receipt, _)| *record == one.plan.record && is_parked(receipt))
+        receipts.iter().any(|(record, receipt, _)| *record == one.plan.record && receipt.is_parked())
     }
 
     /// The standings to be stored, each on condition that row and standing are as they were read.
@@ -526,7 +521,7 @@ impl<'r> Outcomes<'r> {
 /// was given up for now was not told: without the keys, a replay could not tell it either.
 pub fn is_told(person: &Person, standing: &Standing, activation: &Activation, shape: RecordShape) -> bool {
     records(person, standing, activation, shape).iter().all(|record| {
-        let parked = standing.receipt(record).is_some_and(|receipt| matches!(receipt.outcome, Outcome::Parked { .. }));
+        let parked = standing.receipt(record).is_some_and(Receipt::is_parked);
         !parked && matches!(due(person, standing, activation, record), Due::Settled | Due::Open)
     })
 }
@@ -609,7 +604,7 @@ pub fn doubts(people: &[PersonKey], rows: &[Row], activation: &Activation, shape
 /// Whether a record was parked, and nothing asks for it since.
 fn is_given_up(row: &Row, activation: &Activation, record: &RecordId) -> bool {
     let Row { person, standing } = row;
-    let parked = standing.receipt(record).is_some_and(|receipt| matches!(receipt.outcome, Outcome::Parked { .. }));
+    let parked = standing.receipt(record).is_some_and(Receipt::is_parked);
     parked && due(person, standing, activation, record) == Due::Settled
 }
 

@@ -163,7 +163,7 @@ impl Engine {
         let doubted = doubted(&rows, job, activation, spec.shape, now);
         let people: Vec<PersonKey> = match job.kind {
             JobKind::Replay | JobKind::Reconcile => {
-                let people = doubted.iter().map(|(Doubted::Person(person) | Doubted::Record(person, _))| *person);
+                let people = doubted.iter().map(Doubted::person);
                 people.collect::<BTreeSet<_>>().into_iter().collect()
             }
             JobKind::Backfill | JobKind::Resume | JobKind::CatchUp | JobKind::Resync => {

@@ -112,6 +112,13 @@ pub enum Outcome {
     },
 }
 
+impl Receipt {
+    /// Whether it says that the record was given up for now.
+    pub fn is_parked(&self) -> bool {
+        matches!(self.outcome, Outcome::Parked { .. })
+    }
+}
+
 impl Outcome {
     /// As what it is counted; `None` while it waits.
     pub fn ending(&self) -> Option<Ending> {

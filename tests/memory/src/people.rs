@@ -126,14 +126,8 @@ impl People for Rows {
     async fn raise_doubt(&self, activation: &ActivationId, doubted: &[Doubted]) -> PortResult<()> {
         let mut rows = self.rows.lock();
         for one in doubted {
-            let (Doubted::Person(person) | Doubted::Record(person, _)) = one;
-            let Some(kept) = rows.get_mut(person) else { continue };
-            let standing = kept.standings.entry(activation.clone()).or_default();
-            standing.revision += 1;
-            match one {
-                Doubted::Person(_) => standing.doubt += 1,
-                Doubted::Record(_, record) => standing.records.entry(record.clone()).or_default().doubt += 1,
-            }
+            let Some(kept) = rows.get_mut(&one.person()) else { continue };
+            one.raise(kept.standings.entry(activation.clone()).or_default());
         }
         Ok(())
     }

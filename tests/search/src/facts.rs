@@ -6,7 +6,9 @@ use std::str::FromStr;
 
 use jiff::{SignedDuration, Timestamp};
 use muster::model::merge::MergeContext;
-use muster::model::{Activation, AudienceId, Change, Fact, Identifier, Origin, PersonKey, RecordId, Suppression};
+use muster::model::{
+    Activation, AudienceId, Change, Fact, Identifier, Origin, PersonKey, RecordId, Suppression, Transition,
+};
 use serde_json::{Value as Json, json};
 
 /// Parses a name that a scenario is written with.
@@ -98,8 +100,14 @@ pub fn merge_context() -> MergeContext {
 
 /// The audience that a change speaks of.
 pub fn audience_of(change: &Change) -> Option<&AudienceId> {
+    transition_of(change).map(|(_, audience)| audience)
+}
+
+/// Whether a change enters or leaves an audience, and which.
+pub fn transition_of(change: &Change) -> Option<(Transition, &AudienceId)> {
     match &change.fact {
-        Fact::Entered { audience, .. } | Fact::Left { audience } => Some(audience),
+        Fact::Entered { audience, .. } => Some((Transition::Entered, audience)),
+        Fact::Left { audience } => Some((Transition::Left, audience)),
         Fact::Attribute { .. }
         | Fact::Sighted { .. }
         | Fact::Profile

@@ -7,14 +7,13 @@ mod receiver;
 mod site;
 
 use std::error::Error;
-use std::path::Path;
 use std::process::ExitCode;
 
 use clap::Parser;
 use muster_local::demo::events::Events;
 use tracing_subscriber::filter::LevelFilter;
 
-use measure::{Cost, Stopwatch};
+use measure::Cost;
 use receiver::Receiver;
 use site::{Changes, Site};
 
@@ -92,30 +91,20 @@ async fn in_memory(people: usize, batch: usize) -> Outcome<Cost> {
     let site = Site::in_memory(&receiver).await?;
     site.link(batch, &["buyers".to_owned()], &[]).await?;
     let changes = Changes::signed(&site::entering(people), 1_000)?;
-    let watch = Stopwatch::start();
-    site.run(&changes, 64).await?;
-    let cost = watch.stop(people as u64);
-    site.check(people, &receiver).await?;
-    Ok(cost)
+    site.measure(&changes, &receiver).await
 }
 
 /// The rows come in 64 requests at a time and are delivered meanwhile.
 async fn rows_of_the_example(changes: &Changes, events: &Events, on_disk: bool) -> Outcome<Cost> {
     let receiver = Receiver::start().await?;
     let folder = tempfile::tempdir()?;
-    let site = match on_disk {
-        true => Site::on_disk(&receiver, folder.path() as &Path).await?,
-        false => Site::in_memory(&receiver).await?,
-    };
+    let site =
+        if on_disk { Site::on_disk(&receiver, folder.path()).await? } else { Site::in_memory(&receiver).await? };
     let expected = events.fold()?;
     let audiences: Vec<String> = expected.audiences.into_iter().collect();
     let attributes: Vec<(String, &'static str)> = expected.attributes.into_iter().collect();
     site.link(75, &audiences, &attributes).await?;
-    let watch = Stopwatch::start();
-    site.run(changes, 64).await?;
-    let cost = watch.stop(changes.count as u64);
-    site.check(changes.people()?, &receiver).await?;
-    Ok(cost)
+    site.measure(changes, &receiver).await
 }
 
 #[expect(clippy::print_stdout, reason = "this is what the command prints")]

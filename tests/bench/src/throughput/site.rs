@@ -31,6 +31,7 @@ use tokio::task::JoinSet;
 use tower::ServiceExt;
 
 use crate::Outcome;
+use crate::measure::{Cost, Stopwatch};
 use crate::receiver::Receiver;
 
 const ORIGIN: &str = "https://receiver.example";
@@ -46,7 +47,6 @@ const IDLE: SignedDuration = SignedDuration::from_millis(1);
 pub(crate) struct Changes {
     requests: Vec<Signed>,
     pub(crate) count: usize,
-    lines: Vec<String>,
 }
 
 #[derive(Clone)]
@@ -69,13 +69,13 @@ impl Changes {
             Ok(Signed { id, stamp: stamp.clone(), signature, body })
         };
         let requests = lines.chunks(per_request).enumerate().map(sign).collect::<Outcome<_>>()?;
-        Ok(Self { requests, count: lines.len(), lines: lines.to_vec() })
+        Ok(Self { requests, count: lines.len() })
     }
 
     /// How many people they speak of.
     pub(crate) fn people(&self) -> Outcome<usize> {
         let mut people = BTreeSet::new();
-        for line in &self.lines {
+        for line in self.requests.iter().flat_map(|request| request.body.lines()) {
             let change: Value = serde_json::from_str(line)?;
             people.insert(change["person"]["user_id"].to_string());
         }
@@ -244,8 +244,17 @@ impl Site {
         .await
     }
 
-    /// Sends all requests, so many at a time, and works until the queue is empty.
-    pub(crate) async fn run(&self, changes: &Changes, at_once: usize) -> Outcome<()> {
+    /// What it costs to send all requests, as many at a time as ingest takes, and to work until the queue is empty. Then
+    /// everybody was told of, and everybody's receipt says so.
+    pub(crate) async fn measure(&self, changes: &Changes, receiver: &Receiver) -> Outcome<Cost> {
+        let watch = Stopwatch::start();
+        self.run(changes).await?;
+        let cost = watch.stop(changes.count as u64);
+        self.check(changes.people()?, receiver).await?;
+        Ok(cost)
+    }
+
+    async fn run(&self, changes: &Changes) -> Outcome<()> {
         let is_sent = Arc::new(AtomicBool::new(false));
         let mut workers = JoinSet::new();
         for _ in 0..WORKERS {
@@ -254,7 +263,7 @@ impl Site {
         let next = Arc::new(AtomicUsize::new(0));
         let requests = Arc::new(changes.requests.clone());
         let mut senders = JoinSet::new();
-        for _ in 0..at_once.min(muster_ingest::MAX_IN_FLIGHT) {
+        for _ in 0..muster_ingest::MAX_IN_FLIGHT {
             let (router, requests, next) = (self.router.clone(), Arc::clone(&requests), Arc::clone(&next));
             senders.spawn(async move {
                 while let Some(request) = requests.get(next.fetch_add(1, Ordering::Relaxed)) {
@@ -273,8 +282,7 @@ impl Site {
         Ok(())
     }
 
-    /// Everybody was told of, and everybody's receipt says so.
-    pub(crate) async fn check(&self, people: usize, receiver: &Receiver) -> Outcome<()> {
+    async fn check(&self, people: usize, receiver: &Receiver) -> Outcome<()> {
         let (source, activation) = ("shop".parse()?, "bench".parse()?);
         let (mut from, mut delivered) = (None, 0);
         loop {

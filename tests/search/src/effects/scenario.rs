@@ -1,7 +1,7 @@
 //! What a search is about: one person, the changes that come in any order, and what the destination can say.
 
 use muster::model::effect::Again;
-use muster::model::{Activation, Change, Earned, Fact, Transition};
+use muster::model::{Activation, Change, Earned, Transition};
 use serde_json::json;
 
 use super::rules::Rules;
@@ -57,8 +57,8 @@ impl Scenario {
     pub fn earned(&self) -> Vec<Option<Earned>> {
         let activation = self.activation();
         let earned = self.changes.iter().map(|change| {
-            let transition = transition(change).filter(|transition| self.on.contains(transition))?;
-            let audience = facts::audience_of(change)?;
+            let (transition, audience) =
+                facts::transition_of(change).filter(|(transition, _)| self.on.contains(transition))?;
             let properties = Default::default();
             Some(Earned::by(&activation.id, self.again, transition, audience, properties, change.occurred_at))
         });
@@ -70,18 +70,5 @@ impl Scenario {
     /// The same by other rules.
     pub fn by(&self, rules: Rules) -> Self {
         Self { rules, ..self.clone() }
-    }
-}
-
-fn transition(change: &Change) -> Option<Transition> {
-    match change.fact {
-        Fact::Entered { .. } => Some(Transition::Entered),
-        Fact::Left { .. } => Some(Transition::Left),
-        Fact::Attribute { .. }
-        | Fact::Sighted { .. }
-        | Fact::Profile
-        | Fact::Suppression(_)
-        | Fact::MergedInto { .. }
-        | Fact::Erased => None,
     }
 }
