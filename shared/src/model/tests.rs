@@ -47,6 +47,21 @@ fn value() -> impl Strategy<Value = Value> {
     ]
 }
 
+/// Any that can be sent, with texts that look like something else.
+fn sent_value() -> impl Strategy<Value = Value> {
+    let text = prop_oneof!["[0-9.eE+-]{0,8}", "true|false|null", ".{0,8}"];
+    let number = prop_oneof!["-?(0|[1-9][0-9]{0,18})", "-?(0|[1-9][0-9]{0,8})\\.[0-9]{1,6}", "[1-9]e[12][0-9]"];
+    let number = number.prop_map(|text| serde_json::from_str::<serde_json::Value>(&text).unwrap());
+    let item = prop_oneof![
+        Just(serde_json::Value::Null),
+        any::<bool>().prop_map(Into::into),
+        text.prop_map(Into::into),
+        number,
+    ];
+    let list = prop::collection::vec(item.clone(), 0..4).prop_map(Into::into);
+    prop_oneof![item, list].prop_filter_map("is not kept", |json| Value::from_json(&json).ok())
+}
+
 fn fact() -> impl Strategy<Value = Fact> {
     let audience = || prop::sample::select(&AUDIENCES[..]).prop_map(id::<AudienceId>);
     let attribute = || prop::sample::select(&ATTRIBUTES[..]).prop_map(id::<AttributeId>);
@@ -146,6 +161,12 @@ proptest! {
             shuffled.swap(index, usize::try_from(state >> 33).unwrap() % (index + 1));
         }
         prop_assert_eq!(content(fold(&changes)), content(fold(shuffled)));
+    }
+
+    #[test]
+    fn a_value_reads_back_as_it_was_stored(value in sent_value()) {
+        let stored = serde_json::to_vec(&value).unwrap();
+        prop_assert_eq!(serde_json::from_slice::<Value>(&stored).unwrap(), value);
     }
 
     #[test]
