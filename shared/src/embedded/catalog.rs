@@ -4,9 +4,9 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use rusqlite::{OptionalExtension, Transaction, params};
+use rusqlite::{Connection, OptionalExtension, params};
 
-use super::database::{Database, Failure, decode, encode, signed, unsigned};
+use super::database::{Database, Failure, at, decode, encode, signed, unsigned};
 use crate::ports::{Catalog, Document, Kind, PortResult};
 
 const STORE: &str = "catalog";
@@ -33,7 +33,7 @@ impl RawDocument {
 }
 
 /// Keeps the present document, if there is one, as history.
-fn keep(transaction: &Transaction<'_>, kind: Kind, id: &str) -> Result<(), Failure> {
+fn keep(transaction: &Connection, kind: Kind, id: &str) -> Result<(), Failure> {
     transaction
         .prepare_cached(
             "INSERT INTO document_history (kind, id, version, body)
@@ -44,7 +44,7 @@ fn keep(transaction: &Transaction<'_>, kind: Kind, id: &str) -> Result<(), Failu
 }
 
 /// The present version, 0 where there is no document.
-fn version(transaction: &Transaction<'_>, kind: Kind, id: &str) -> Result<i64, Failure> {
+fn version(transaction: &Connection, kind: Kind, id: &str) -> Result<i64, Failure> {
     let version = transaction
         .prepare_cached("SELECT version FROM documents WHERE kind = ?1 AND id = ?2")?
         .query_row(params![kind.name(), id], |row| row.get(0))
@@ -52,20 +52,14 @@ fn version(transaction: &Transaction<'_>, kind: Kind, id: &str) -> Result<i64, F
     Ok(version.unwrap_or_default())
 }
 
-fn last_kept(transaction: &Transaction<'_>, kind: Kind, id: &str) -> Result<i64, Failure> {
+fn last_kept(transaction: &Connection, kind: Kind, id: &str) -> Result<i64, Failure> {
     let version: Option<i64> = transaction
         .prepare_cached("SELECT max(version) FROM document_history WHERE kind = ?1 AND id = ?2")?
         .query_row(params![kind.name(), id], |row| row.get(0))?;
     Ok(version.unwrap_or_default())
 }
 
-fn replace(
-    transaction: &Transaction<'_>,
-    kind: Kind,
-    id: &str,
-    body: &[u8],
-    read_version: i64,
-) -> Result<bool, Failure> {
+fn replace(transaction: &Connection, kind: Kind, id: &str, body: &[u8], read_version: i64) -> Result<bool, Failure> {
     if version(transaction, kind, id)? != read_version {
         return Ok(false);
     }
@@ -81,17 +75,17 @@ impl CatalogTable {
     /// The former versions of a document, the oldest first; a removed one's last version is among them.
     pub(super) async fn history(&self, kind: Kind, id: &str) -> PortResult<Vec<Document>> {
         let id = id.to_owned();
-        let read = move |database: &Database| {
-            let raw: Vec<RawDocument> = database.read(|transaction| {
+        let raw: Vec<RawDocument> = self
+            .database
+            .read(STORE, move |transaction| {
                 let mut statement = transaction.prepare_cached(
                     "SELECT id, version, body FROM document_history WHERE kind = ?1 AND id = ?2 ORDER BY version",
                 )?;
                 let rows = statement.query_map(params![kind.name(), id], RawDocument::from_columns)?;
                 Ok(rows.collect::<Result<_, _>>()?)
-            })?;
-            raw.into_iter().map(RawDocument::decode).collect()
-        };
-        self.database.run(STORE, read).await
+            })
+            .await?;
+        raw.into_iter().map(RawDocument::decode).collect::<Result<_, _>>().map_err(at(STORE))
     }
 }
 
@@ -99,50 +93,48 @@ impl CatalogTable {
 impl Catalog for CatalogTable {
     async fn get(&self, kind: Kind, id: &str) -> PortResult<Option<Document>> {
         let id = id.to_owned();
-        let read = move |database: &Database| {
-            let raw = database.read(|transaction| {
+        let raw = self
+            .database
+            .read(STORE, move |transaction| {
                 let mut statement = transaction
                     .prepare_cached("SELECT id, version, body FROM documents WHERE kind = ?1 AND id = ?2")?;
                 Ok(statement.query_row(params![kind.name(), id], RawDocument::from_columns).optional()?)
-            })?;
-            raw.map(RawDocument::decode).transpose()
-        };
-        self.database.run(STORE, read).await
+            })
+            .await?;
+        raw.map(RawDocument::decode).transpose().map_err(at(STORE))
     }
 
     async fn list(&self, kind: Kind) -> PortResult<Vec<Document>> {
-        let read = move |database: &Database| {
-            let raw: Vec<RawDocument> = database.read(|transaction| {
+        let raw: Vec<RawDocument> = self
+            .database
+            .read(STORE, move |transaction| {
                 let mut statement = transaction
                     .prepare_cached("SELECT id, version, body FROM documents WHERE kind = ?1 ORDER BY id")?;
                 let rows = statement.query_map([kind.name()], RawDocument::from_columns)?;
                 Ok(rows.collect::<Result<_, _>>()?)
-            })?;
-            raw.into_iter().map(RawDocument::decode).collect()
-        };
-        self.database.run(STORE, read).await
+            })
+            .await?;
+        raw.into_iter().map(RawDocument::decode).collect::<Result<_, _>>().map_err(at(STORE))
     }
 
     async fn put(&self, kind: Kind, id: &str, body: serde_json::Value, read_version: u64) -> PortResult<bool> {
         let id = id.to_owned();
-        let write = move |database: &Database| {
-            let body = encode(&body)?;
-            database.write(|transaction| replace(transaction, kind, &id, &body, signed(read_version)))
-        };
-        self.database.run(STORE, write).await
+        let body = encode(&body).map_err(at(STORE))?;
+        self.database
+            .write(STORE, move |transaction| replace(transaction, kind, &id, &body, signed(read_version)))
+            .await
     }
 
     async fn delete(&self, kind: Kind, id: &str) -> PortResult<bool> {
         let id = id.to_owned();
-        let write = move |database: &Database| {
-            database.write(|transaction| {
+        self.database
+            .write(STORE, move |transaction| {
                 keep(transaction, kind, &id)?;
                 let removed = transaction
                     .prepare_cached("DELETE FROM documents WHERE kind = ?1 AND id = ?2")?
                     .execute(params![kind.name(), id])?;
                 Ok(removed == 1)
             })
-        };
-        self.database.run(STORE, write).await
+            .await
     }
 }

@@ -1,18 +1,23 @@
-//! The SQLite database behind all ports: one connection, one transaction per port call, off the async
-//! threads. What a transaction wrote is on the disk before its caller hears of it.
+//! The SQLite database behind all ports: one connection, on a thread of its own, where each port call is atomic. What
+//! a call wrote is on the disk before its caller hears of it.
 
 use std::fs::{File, OpenOptions};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::mpsc::{self, Sender};
+use std::sync::{Mutex, PoisonError};
+use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use jiff::Timestamp;
-use rusqlite::{Connection, Transaction, TransactionBehavior};
+use rusqlite::config::DbConfig;
+use rusqlite::{Connection, TransactionBehavior};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use tokio::sync::oneshot;
 
 use super::OpenError;
+use super::commits::{self, Access, Answer, Call, Pending};
 use crate::ports::{PortError, PortResult};
 
 /// The format that this program writes; it refuses a greater one.
@@ -44,26 +49,75 @@ pub(super) enum Failure {
     Sqlite(#[from] rusqlite::Error),
 }
 
-impl Failure {
-    fn at(self, store: &'static str) -> PortError {
-        match self {
-            Self::Unavailable(what) => PortError::Unavailable { store, what },
-            Self::Unreadable(what) => PortError::Unreadable { store, what },
-            Self::Sqlite(error) => PortError::Unavailable { store, what: error.to_string() },
-        }
+/// The failure of a store.
+pub(super) fn at(store: &'static str) -> impl Fn(Failure) -> PortError {
+    move |failure| match failure {
+        Failure::Unavailable(what) => PortError::Unavailable { store, what },
+        Failure::Unreadable(what) => PortError::Unreadable { store, what },
+        Failure::Sqlite(error) => PortError::Unavailable { store, what: error.to_string() },
     }
 }
 
 pub(super) struct Database {
-    connection: Mutex<Connection>,
+    line: Line,
     // Held for as long as any port lives, which may be longer than the `Embedded` that made it.
     _lock: Option<File>,
 }
 
+/// Where calls are done.
+enum Line {
+    /// In memory there is no disk to wait for together: where they are made.
+    Here(Mutex<Connection>),
+    /// On the thread that owns the connection; `None` once it closes.
+    Thread { calls: Option<Sender<Box<dyn Call>>>, thread: Option<JoinHandle<()>> },
+}
+
+impl Line {
+    fn thread(connection: Connection) -> Result<Self, OpenError> {
+        let (calls, served) = mpsc::channel();
+        let thread = thread::Builder::new()
+            .name("muster-database".to_owned())
+            .spawn(move || commits::serve(&connection, &served))
+            .map_err(|error| OpenError::Database { error: error.to_string() })?;
+        Ok(Self::Thread { calls: Some(calls), thread: Some(thread) })
+    }
+
+    /// A call that cannot be sent is dropped, and with it what its caller waits for.
+    fn send(&self, call: Box<dyn Call>) {
+        match self {
+            Self::Here(connection) => {
+                commits::serve_alone(&connection.lock().unwrap_or_else(PoisonError::into_inner), call);
+            }
+            Self::Thread { calls, .. } => {
+                if let Some(calls) = calls {
+                    drop(calls.send(call));
+                }
+            }
+        }
+    }
+}
+
+impl Drop for Line {
+    /// Whoever may open the folder next finds it closed.
+    fn drop(&mut self) {
+        match self {
+            Self::Here(_) => {}
+            Self::Thread { calls, thread } => {
+                *calls = None;
+                if let Some(thread) = thread.take()
+                    && thread.join().is_err()
+                {
+                    tracing::error!("the thread of the database panicked");
+                }
+            }
+        }
+    }
+}
+
 impl Database {
     pub(super) fn in_memory() -> Result<Self, OpenError> {
-        let connection = Connection::open_in_memory().map_err(damaged)?;
-        Self::prepare(connection, None)
+        let connection = prepared(Connection::open_in_memory().map_err(damaged)?)?;
+        Ok(Self { line: Line::Here(Mutex::new(connection)), _lock: None })
     }
 
     pub(super) fn open(file: &Path, lock: File) -> Result<Self, OpenError> {
@@ -74,63 +128,70 @@ impl Database {
             .mode(0o600)
             .open(file)
             .map_err(|error| OpenError::Folder { path: file.to_owned(), error })?;
-        let connection = Connection::open(file).map_err(damaged)?;
-        Self::prepare(connection, Some(lock))
+        let connection = prepared(Connection::open(file).map_err(damaged)?)?;
+        Ok(Self { line: Line::thread(connection)?, _lock: Some(lock) })
     }
 
-    fn prepare(mut connection: Connection, lock: Option<File>) -> Result<Self, OpenError> {
-        connection.busy_timeout(BUSY_TIMEOUT).map_err(damaged)?;
-        connection.set_prepared_statement_cache_capacity(CACHED_STATEMENTS);
-        let format: u32 = connection.query_row("PRAGMA user_version", [], |row| row.get(0)).map_err(damaged)?;
-        if format > FORMAT {
-            return Err(OpenError::NewerFormat { found: format, known: FORMAT });
-        }
-        configure(&connection).map_err(damaged)?;
-        raise_format(&mut connection, format).map_err(damaged)?;
-        Ok(Self { connection: Mutex::new(connection), _lock: lock })
-    }
-
-    /// Runs `work` on a thread that may block. What `work` does outside [`Database::read`] and
-    /// [`Database::write`], reading and writing JSON above all, holds up nobody else.
-    pub(super) async fn run<T: Send + 'static>(
-        self: &Arc<Self>,
-        store: &'static str,
-        work: impl FnOnce(&Self) -> Result<T, Failure> + Send + 'static,
-    ) -> PortResult<T> {
-        let database = Arc::clone(self);
-        match tokio::task::spawn_blocking(move || work(&database)).await {
-            Ok(answer) => answer.map_err(|failure| failure.at(store)),
-            Err(ended) if ended.is_panic() => std::panic::resume_unwind(ended.into_panic()),
-            Err(_) => Err(Failure::Unavailable("the program is ending".to_owned()).at(store)),
-        }
-    }
-
-    /// One transaction that reads.
-    pub(super) fn read<T>(&self, work: impl FnOnce(&Transaction<'_>) -> Result<T, Failure>) -> Result<T, Failure> {
-        self.transaction(TransactionBehavior::Deferred, work)
-    }
-
-    /// One transaction that writes, durable when this returns.
-    pub(super) fn write<T>(&self, work: impl FnOnce(&Transaction<'_>) -> Result<T, Failure>) -> Result<T, Failure> {
-        self.transaction(TransactionBehavior::Immediate, work)
-    }
-
-    fn transaction<T>(
+    /// Runs `work`, which reads.
+    pub(super) async fn read<T: Send + 'static>(
         &self,
-        behavior: TransactionBehavior,
-        work: impl FnOnce(&Transaction<'_>) -> Result<T, Failure>,
-    ) -> Result<T, Failure> {
-        let mut connection = self.lock();
-        let transaction = connection.transaction_with_behavior(behavior)?;
-        let answer = work(&transaction)?;
-        transaction.commit()?;
-        Ok(answer)
+        store: &'static str,
+        work: impl FnOnce(&Connection) -> Result<T, Failure> + Send + 'static,
+    ) -> PortResult<T> {
+        self.call(Access::Read, store, work).await
     }
 
-    fn lock(&self) -> MutexGuard<'_, Connection> {
-        // A panic rolled its transaction back when it unwound: the connection is as good as before.
-        self.connection.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Runs `work`, which writes, all of it or, where it fails, nothing. It is durable when this returns.
+    pub(super) async fn write<T: Send + 'static>(
+        &self,
+        store: &'static str,
+        work: impl FnOnce(&Connection) -> Result<T, Failure> + Send + 'static,
+    ) -> PortResult<T> {
+        self.call(Access::Write, store, work).await
     }
+
+    /// As [`Database::read`] and [`Database::write`], for who may block.
+    pub(super) fn wait<T: Send + 'static>(
+        &self,
+        access: Access,
+        work: impl FnOnce(&Connection) -> Result<T, Failure> + Send + 'static,
+    ) -> Result<T, Failure> {
+        let (reply, answer) = mpsc::sync_channel(1);
+        self.line.send(Box::new(Pending::new(access, work, move |answer| drop(reply.send(answer)))));
+        answered(answer.recv().ok())
+    }
+
+    async fn call<T: Send + 'static>(
+        &self,
+        access: Access,
+        store: &'static str,
+        work: impl FnOnce(&Connection) -> Result<T, Failure> + Send + 'static,
+    ) -> PortResult<T> {
+        let (reply, answer) = oneshot::channel();
+        // Nobody may be waiting any more.
+        self.line.send(Box::new(Pending::new(access, work, move |answer| drop(reply.send(answer)))));
+        answered(answer.await.ok()).map_err(at(store))
+    }
+}
+
+fn answered<T>(answer: Option<Answer<T>>) -> Result<T, Failure> {
+    match answer {
+        Some(Ok(outcome)) => outcome,
+        Some(Err(panic)) => std::panic::resume_unwind(panic),
+        None => Err(Failure::Unavailable("the database is closed".to_owned())),
+    }
+}
+
+fn prepared(mut connection: Connection) -> Result<Connection, OpenError> {
+    connection.busy_timeout(BUSY_TIMEOUT).map_err(damaged)?;
+    connection.set_prepared_statement_cache_capacity(CACHED_STATEMENTS);
+    let format: u32 = connection.query_row("PRAGMA user_version", [], |row| row.get(0)).map_err(damaged)?;
+    if format > FORMAT {
+        return Err(OpenError::NewerFormat { found: format, known: FORMAT });
+    }
+    configure(&connection).map_err(damaged)?;
+    raise_format(&mut connection, format).map_err(damaged)?;
+    Ok(connection)
 }
 
 fn damaged(error: rusqlite::Error) -> OpenError {
@@ -138,6 +199,8 @@ fn damaged(error: rusqlite::Error) -> OpenError {
 }
 
 fn configure(connection: &Connection) -> rusqlite::Result<()> {
+    // Without it, statements that a partial index might serve are compiled anew for every value that is bound.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     connection.pragma_update(None, "journal_mode", "WAL")?;
     // In WAL mode only FULL waits for the disk at every commit.
     connection.pragma_update(None, "synchronous", "FULL")?;

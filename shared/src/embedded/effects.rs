@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use rusqlite::{OptionalExtension, params};
 
-use super::database::{Database, Failure, decode, encode, signed};
+use super::database::{Database, Failure, at, decode, encode, signed};
 use crate::model::{ActivationId, Effect, EffectId, PersonKey};
 use crate::ports::{EffectPage, Effects, PortResult};
 
@@ -29,8 +29,9 @@ impl Effects for EffectsTable {
         now: Timestamp,
     ) -> PortResult<Vec<Effect>> {
         let (activation, effects) = (activation.to_string(), effects.to_vec());
-        let read = move |database: &Database| {
-            let bodies = database.read(|transaction| {
+        let bodies = self
+            .database
+            .read(STORE, move |transaction| {
                 let mut statement = transaction.prepare_cached(
                     "SELECT body FROM effects WHERE activation = ?1 AND person = ?2 AND id = ?3
                          AND coalesce(kept_until > ?4, 1)",
@@ -41,16 +42,16 @@ impl Effects for EffectsTable {
                     bodies.extend(statement.query_row(values, |row| row.get::<_, Vec<u8>>(0)).optional()?);
                 }
                 Ok(bodies)
-            })?;
-            decode_all(bodies)
-        };
-        self.database.run(STORE, read).await
+            })
+            .await?;
+        decode_all(bodies).map_err(at(STORE))
     }
 
     async fn of_person(&self, activation: &ActivationId, person: PersonKey, now: Timestamp) -> PortResult<Vec<Effect>> {
         let activation = activation.to_string();
-        let read = move |database: &Database| {
-            let bodies = database.read(|transaction| {
+        let bodies = self
+            .database
+            .read(STORE, move |transaction| {
                 let mut statement = transaction.prepare_cached(
                     "SELECT body FROM effects WHERE activation = ?1 AND person = ?2 AND coalesce(kept_until > ?3, 1)
                      ORDER BY id",
@@ -58,18 +59,17 @@ impl Effects for EffectsTable {
                 let rows =
                     statement.query_map(params![activation, person.0, now.as_microsecond()], |row| row.get(0))?;
                 Ok(rows.collect::<Result<Vec<Vec<u8>>, _>>()?)
-            })?;
-            decode_all(bodies)
-        };
-        self.database.run(STORE, read).await
+            })
+            .await?;
+        decode_all(bodies).map_err(at(STORE))
     }
 
     async fn put(&self, effect: &Effect, read_revision: u64, now: Timestamp) -> PortResult<bool> {
         let effect = effect.clone();
-        let write = move |database: &Database| {
-            let body = encode(&effect)?;
-            let kept_until = effect.kept_until.map(Timestamp::as_microsecond);
-            database.write(|transaction| {
+        let body = encode(&effect).map_err(at(STORE))?;
+        let kept_until = effect.kept_until.map(Timestamp::as_microsecond);
+        self.database
+            .write(STORE, move |transaction| {
                 let key =
                     params![effect.activation.as_str(), effect.person.0, effect.id.as_str(), now.as_microsecond()];
                 let stored: Option<i64> = transaction
@@ -98,8 +98,7 @@ impl Effects for EffectsTable {
                     ])?;
                 Ok(true)
             })
-        };
-        self.database.run(STORE, write).await
+            .await
     }
 
     async fn listed(
@@ -111,8 +110,9 @@ impl Effects for EffectsTable {
         let activation = activation.to_string();
         let (person, id) =
             after.map_or((Vec::new(), String::new()), |(person, id)| (person.0.to_vec(), id.to_string()));
-        let read = move |database: &Database| {
-            let bodies = database.read(|transaction| {
+        let bodies = self
+            .database
+            .read(STORE, move |transaction| {
                 let mut statement = transaction.prepare_cached(
                     "SELECT body FROM effects WHERE activation = ?1 AND listed = 1 AND (person, id) > (?2, ?3)
                      ORDER BY person, id LIMIT ?4",
@@ -120,12 +120,11 @@ impl Effects for EffectsTable {
                 let values = params![activation, person, id, signed(limit as u64)];
                 let rows = statement.query_map(values, |row| row.get(0))?;
                 Ok(rows.collect::<Result<Vec<Vec<u8>>, _>>()?)
-            })?;
-            let effects = decode_all(bodies)?;
-            let last = effects.last().filter(|_| effects.len() == limit);
-            let next = last.map(|last| (last.person, last.id.clone()));
-            Ok(EffectPage { effects, next })
-        };
-        self.database.run(STORE, read).await
+            })
+            .await?;
+        let effects = decode_all(bodies).map_err(at(STORE))?;
+        let last = effects.last().filter(|_| effects.len() == limit);
+        let next = last.map(|last| (last.person, last.id.clone()));
+        Ok(EffectPage { effects, next })
     }
 }

@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
-use rusqlite::{OptionalExtension, Transaction, params};
+use rusqlite::{Connection, OptionalExtension, params};
 use serde::de::DeserializeOwned;
 
-use super::database::{Database, Failure, decode, encode, signed, time, unsigned};
+use super::database::{Database, Failure, at, decode, encode, signed, time, unsigned};
 use crate::model::budget::{Allowance, Grant, Spend};
 use crate::model::{ActivationId, AuthorizationId, Flight, FlightId, Job, JobId, KeyHash, PersonKey};
 use crate::ports::{Claim, Ledger, PortResult};
@@ -20,32 +20,35 @@ pub(super) struct LedgerTables {
 }
 
 /// The body in the row that `sql` finds by `id`.
-fn body_of<T: DeserializeOwned>(transaction: &Transaction<'_>, sql: &str, id: &str) -> Result<Option<T>, Failure> {
+fn body_of<T: DeserializeOwned>(transaction: &Connection, sql: &str, id: &str) -> Result<Option<T>, Failure> {
     let body: Option<Vec<u8>> = transaction.prepare_cached(sql)?.query_row([id], |row| row.get(0)).optional()?;
     body.map(|body| decode(&body, || id.to_owned())).transpose()
 }
 
 /// The bodies of the rows of one activation, or of all, found by `sql` with the activation as `?1`.
-fn bodies_of<T: DeserializeOwned>(
+async fn bodies_of<T: DeserializeOwned>(
     database: &Database,
-    sql: &str,
+    sql: &'static str,
     activation: Option<&ActivationId>,
-) -> Result<Vec<T>, Failure> {
-    let raw: Vec<(String, Vec<u8>)> = database.read(|transaction| {
-        let mut statement = transaction.prepare_cached(sql)?;
-        let rows = statement.query_map([activation.map(ActivationId::as_str)], |row| Ok((row.get(0)?, row.get(1)?)))?;
-        Ok(rows.collect::<Result<_, _>>()?)
-    })?;
-    raw.into_iter().map(|(id, body)| decode(&body, || id)).collect()
+) -> PortResult<Vec<T>> {
+    let activation = activation.map(ActivationId::to_string);
+    let raw: Vec<(String, Vec<u8>)> = database
+        .read(STORE, move |transaction| {
+            let mut statement = transaction.prepare_cached(sql)?;
+            let rows = statement.query_map([activation], |row| Ok((row.get(0)?, row.get(1)?)))?;
+            Ok(rows.collect::<Result<_, _>>()?)
+        })
+        .await?;
+    raw.into_iter().map(|(id, body)| decode(&body, || id)).collect::<Result<_, _>>().map_err(at(STORE))
 }
 
-fn holder_of(transaction: &Transaction<'_>, activation: &str, key: KeyHash) -> Result<Option<PersonKey>, Failure> {
+fn holder_of(transaction: &Connection, activation: &str, key: KeyHash) -> Result<Option<PersonKey>, Failure> {
     let mut statement = transaction.prepare_cached("SELECT holder FROM claims WHERE activation = ?1 AND key = ?2")?;
     Ok(statement.query_row(params![activation, key.0], |row| row.get(0).map(PersonKey)).optional()?)
 }
 
 fn claim(
-    transaction: &Transaction<'_>,
+    transaction: &Connection,
     activation: &str,
     key: KeyHash,
     person: PersonKey,
@@ -76,7 +79,7 @@ fn claim(
 
 const SELECT_ALLOWANCE: &str = "SELECT body FROM allowances WHERE authorization = ?1";
 
-fn put_allowance(transaction: &Transaction<'_>, account: &str, allowance: &Allowance) -> Result<(), Failure> {
+fn put_allowance(transaction: &Connection, account: &str, allowance: &Allowance) -> Result<(), Failure> {
     transaction
         .prepare_cached("INSERT OR REPLACE INTO allowances (authorization, body) VALUES (?1, ?2)")?
         .execute(params![account, encode(allowance)?])?;
@@ -85,7 +88,7 @@ fn put_allowance(transaction: &Transaction<'_>, account: &str, allowance: &Allow
 
 const SELECT_JOB: &str = "SELECT body FROM jobs WHERE id = ?1";
 
-fn put_job(transaction: &Transaction<'_>, job: &Job, body: &[u8]) -> Result<(), Failure> {
+fn put_job(transaction: &Connection, job: &Job, body: &[u8]) -> Result<(), Failure> {
     transaction
         .prepare_cached("INSERT OR REPLACE INTO jobs (id, activation, body) VALUES (?1, ?2, ?3)")?
         .execute(params![job.id.as_str(), job.activation.as_str(), body])?;
@@ -96,46 +99,39 @@ fn put_job(transaction: &Transaction<'_>, job: &Job, body: &[u8]) -> Result<(), 
 impl Ledger for LedgerTables {
     async fn put_flight(&self, flight: &Flight) -> PortResult<()> {
         let flight = flight.clone();
-        let write = move |database: &Database| {
-            let body = encode(&flight)?;
-            database.write(|transaction| {
+        let body = encode(&flight).map_err(at(STORE))?;
+        self.database
+            .write(STORE, move |transaction| {
                 transaction
                     .prepare_cached("INSERT OR REPLACE INTO flights (id, activation, body) VALUES (?1, ?2, ?3)")?
                     .execute(params![flight.id.as_str(), flight.activation.as_str(), body])?;
                 Ok(())
             })
-        };
-        self.database.run(STORE, write).await
+            .await
     }
 
     async fn clear_flight(&self, id: &FlightId) -> PortResult<()> {
         let id = id.to_string();
-        let write = move |database: &Database| {
-            database.write(|transaction| {
+        self.database
+            .write(STORE, move |transaction| {
                 transaction.prepare_cached("DELETE FROM flights WHERE id = ?1")?.execute([&id])?;
                 Ok(())
             })
-        };
-        self.database.run(STORE, write).await
+            .await
     }
 
     async fn flight(&self, id: &FlightId) -> PortResult<Option<Flight>> {
         let id = id.to_string();
-        let read = move |database: &Database| {
-            database.read(|transaction| body_of(transaction, "SELECT body FROM flights WHERE id = ?1", &id))
-        };
-        self.database.run(STORE, read).await
+        self.database
+            .read(STORE, move |transaction| body_of(transaction, "SELECT body FROM flights WHERE id = ?1", &id))
+            .await
     }
 
     async fn flights(&self, activation: Option<&ActivationId>) -> PortResult<Vec<Flight>> {
-        let activation = activation.cloned();
-        let read = move |database: &Database| {
-            let sql = "SELECT id, body FROM flights WHERE ?1 IS NULL OR activation = ?1";
-            let mut flights: Vec<Flight> = bodies_of(database, sql, activation.as_ref())?;
-            flights.sort_by(|a, b| (a.started_at, &a.id).cmp(&(b.started_at, &b.id)));
-            Ok(flights)
-        };
-        self.database.run(STORE, read).await
+        let sql = "SELECT id, body FROM flights WHERE ?1 IS NULL OR activation = ?1";
+        let mut flights: Vec<Flight> = bodies_of(&self.database, sql, activation).await?;
+        flights.sort_by(|a, b| (a.started_at, &a.id).cmp(&(b.started_at, &b.id)));
+        Ok(flights)
     }
 
     async fn claim(
@@ -145,18 +141,17 @@ impl Ledger for LedgerTables {
     ) -> PortResult<Vec<(KeyHash, PersonKey, Claim)>> {
         let activation = activation.to_string();
         let claims = claims.to_vec();
-        let write = move |database: &Database| {
-            database.write(|transaction| {
+        self.database
+            .write(STORE, move |transaction| {
                 claims.iter().map(|(key, person)| claim(transaction, &activation, *key, *person)).collect()
             })
-        };
-        self.database.run(STORE, write).await
+            .await
     }
 
     async fn offer(&self, activation: &ActivationId, key: KeyHash, person: PersonKey, by: &FlightId) -> PortResult<()> {
         let (activation, by) = (activation.to_string(), by.to_string());
-        let write = move |database: &Database| {
-            database.write(|transaction| {
+        self.database
+            .write(STORE, move |transaction| {
                 transaction
                     .prepare_cached(
                         "UPDATE claims SET offered = ?4 WHERE activation = ?1 AND key = ?2 AND holder = ?3",
@@ -164,8 +159,7 @@ impl Ledger for LedgerTables {
                     .execute(params![activation, key.0, person.0, by])?;
                 Ok(())
             })
-        };
-        self.database.run(STORE, write).await
+            .await
     }
 
     async fn release(
@@ -176,8 +170,8 @@ impl Ledger for LedgerTables {
         by: &FlightId,
     ) -> PortResult<Option<PersonKey>> {
         let (activation, by) = (activation.to_string(), by.to_string());
-        let write = move |database: &Database| {
-            database.write(|transaction| {
+        self.database
+            .write(STORE, move |transaction| {
                 let mut statement = transaction.prepare_cached(
                     "DELETE FROM claims WHERE activation = ?1 AND key = ?2 AND holder = ?3 AND offered = ?4
                      RETURNING contender",
@@ -186,20 +180,18 @@ impl Ledger for LedgerTables {
                     statement.query_row(params![activation, key.0, person.0, by], |row| row.get(0)).optional()?;
                 Ok(contender.flatten().map(PersonKey))
             })
-        };
-        self.database.run(STORE, write).await
+            .await
     }
 
     async fn holder(&self, activation: &ActivationId, key: KeyHash) -> PortResult<Option<PersonKey>> {
         let activation = activation.to_string();
-        let read = move |database: &Database| database.read(|transaction| holder_of(transaction, &activation, key));
-        self.database.run(STORE, read).await
+        self.database.read(STORE, move |transaction| holder_of(transaction, &activation, key)).await
     }
 
     async fn spend(&self, account: &AuthorizationId, spend: &Spend, now: Timestamp) -> PortResult<Grant> {
         let (account, spend) = (account.to_string(), spend.clone());
-        let write = move |database: &Database| {
-            database.write(|transaction| {
+        self.database
+            .write(STORE, move |transaction| {
                 let stored: Option<Allowance> = body_of(transaction, SELECT_ALLOWANCE, &account)?;
                 let mut allowance = stored.clone().unwrap_or_default();
                 let grant = allowance.spend(&spend, now);
@@ -208,31 +200,26 @@ impl Ledger for LedgerTables {
                 }
                 Ok(grant)
             })
-        };
-        self.database.run(STORE, write).await
+            .await
     }
 
     async fn put_job(&self, job: &Job) -> PortResult<()> {
         let job = job.clone();
-        let write = move |database: &Database| {
-            let body = encode(&job)?;
-            database.write(|transaction| put_job(transaction, &job, &body))
-        };
-        self.database.run(STORE, write).await
+        let body = encode(&job).map_err(at(STORE))?;
+        self.database.write(STORE, move |transaction| put_job(transaction, &job, &body)).await
     }
 
     async fn job(&self, id: &JobId) -> PortResult<Option<Job>> {
         let id = id.to_string();
-        let read = move |database: &Database| database.read(|transaction| body_of(transaction, SELECT_JOB, &id));
-        self.database.run(STORE, read).await
+        self.database.read(STORE, move |transaction| body_of(transaction, SELECT_JOB, &id)).await
     }
 
     async fn advance_job(&self, read: &Job, job: &Job) -> PortResult<bool> {
         let (id, cursor, status) = (read.id.to_string(), read.cursor, read.status);
         let job = job.clone();
-        let write = move |database: &Database| {
-            let body = encode(&job)?;
-            database.write(|transaction| {
+        let body = encode(&job).map_err(at(STORE))?;
+        self.database
+            .write(STORE, move |transaction| {
                 let stored: Option<Job> = body_of(transaction, SELECT_JOB, &id)?;
                 if stored.is_none_or(|stored| stored.cursor != cursor || stored.status != status) {
                     return Ok(false);
@@ -240,61 +227,55 @@ impl Ledger for LedgerTables {
                 put_job(transaction, &job, &body)?;
                 Ok(true)
             })
-        };
-        self.database.run(STORE, write).await
+            .await
     }
 
     async fn jobs(&self, activation: Option<&ActivationId>) -> PortResult<Vec<Job>> {
-        let activation = activation.cloned();
-        let read = move |database: &Database| {
-            let sql = "SELECT id, body FROM jobs WHERE ?1 IS NULL OR activation = ?1";
-            let mut jobs: Vec<Job> = bodies_of(database, sql, activation.as_ref())?;
-            jobs.sort_by(|a, b| (b.started_at, &b.id).cmp(&(a.started_at, &a.id)));
-            Ok(jobs)
-        };
-        self.database.run(STORE, read).await
+        let sql = "SELECT id, body FROM jobs WHERE ?1 IS NULL OR activation = ?1";
+        let mut jobs: Vec<Job> = bodies_of(&self.database, sql, activation).await?;
+        jobs.sort_by(|a, b| (b.started_at, &b.id).cmp(&(a.started_at, &a.id)));
+        Ok(jobs)
     }
 
     async fn note_erasure(&self, person: PersonKey, at: Timestamp) -> PortResult<()> {
-        let write = move |database: &Database| {
-            database.write(|transaction| {
+        self.database
+            .write(STORE, move |transaction| {
                 transaction
                     .prepare_cached("INSERT OR REPLACE INTO erasures (person, noted_at) VALUES (?1, ?2)")?
                     .execute(params![person.0, at.to_string()])?;
                 Ok(())
             })
-        };
-        self.database.run(STORE, write).await
+            .await
     }
 
     async fn erasures(&self) -> PortResult<Vec<(PersonKey, Timestamp)>> {
-        let read = move |database: &Database| {
-            let raw: Vec<([u8; 16], String)> = database.read(|transaction| {
+        let raw: Vec<([u8; 16], String)> = self
+            .database
+            .read(STORE, move |transaction| {
                 let mut statement = transaction.prepare_cached("SELECT person, noted_at FROM erasures")?;
                 let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
                 Ok(rows.collect::<Result<_, _>>()?)
-            })?;
-            raw.into_iter().map(|(person, at)| Ok((PersonKey(person), time(&at)?))).collect()
-        };
-        self.database.run(STORE, read).await
+            })
+            .await?;
+        let noted = raw.into_iter().map(|(person, noted_at)| Ok((PersonKey(person), time(&noted_at)?)));
+        noted.collect::<Result<_, _>>().map_err(at(STORE))
     }
 
     async fn clear_erasure(&self, person: PersonKey, noted_at: Timestamp) -> PortResult<()> {
-        let write = move |database: &Database| {
-            database.write(|transaction| {
+        self.database
+            .write(STORE, move |transaction| {
                 transaction
                     .prepare_cached("DELETE FROM erasures WHERE person = ?1 AND noted_at = ?2")?
                     .execute(params![person.0, noted_at.to_string()])?;
                 Ok(())
             })
-        };
-        self.database.run(STORE, write).await
+            .await
     }
 
     async fn count(&self, name: &str, by: u64) -> PortResult<()> {
         let name = name.to_owned();
-        let write = move |database: &Database| {
-            database.write(|transaction| {
+        self.database
+            .write(STORE, move |transaction| {
                 transaction
                     .prepare_cached(
                         "INSERT INTO counters (name, count) VALUES (?1, ?2)
@@ -303,45 +284,42 @@ impl Ledger for LedgerTables {
                     .execute(params![name, signed(by)])?;
                 Ok(())
             })
-        };
-        self.database.run(STORE, write).await
+            .await
     }
 
     async fn counters(&self, prefix: &str) -> PortResult<BTreeMap<String, u64>> {
         let prefix = prefix.to_owned();
-        let read = move |database: &Database| {
-            database.read(|transaction| {
+        self.database
+            .read(STORE, move |transaction| {
                 let mut statement = transaction
                     .prepare_cached("SELECT name, count FROM counters WHERE substr(name, 1, length(?1)) = ?1")?;
                 let rows = statement.query_map([&prefix], |row| Ok((row.get(0)?, unsigned(row.get(1)?))))?;
                 Ok(rows.collect::<Result<_, _>>()?)
             })
-        };
-        self.database.run(STORE, read).await
+            .await
     }
 
     async fn set_mark(&self, name: &str, at: Timestamp) -> PortResult<()> {
         let name = name.to_owned();
-        let write = move |database: &Database| {
-            database.write(|transaction| {
+        self.database
+            .write(STORE, move |transaction| {
                 transaction
                     .prepare_cached("INSERT OR REPLACE INTO marks (name, at) VALUES (?1, ?2)")?
                     .execute(params![name, at.to_string()])?;
                 Ok(())
             })
-        };
-        self.database.run(STORE, write).await
+            .await
     }
 
     async fn mark(&self, name: &str) -> PortResult<Option<Timestamp>> {
         let name = name.to_owned();
-        let read = move |database: &Database| {
-            let text: Option<String> = database.read(|transaction| {
+        let text: Option<String> = self
+            .database
+            .read(STORE, move |transaction| {
                 let mut statement = transaction.prepare_cached("SELECT at FROM marks WHERE name = ?1")?;
                 Ok(statement.query_row([&name], |row| row.get(0)).optional()?)
-            })?;
-            text.map(|text| time(&text)).transpose()
-        };
-        self.database.run(STORE, read).await
+            })
+            .await?;
+        text.map(|text| time(&text)).transpose().map_err(at(STORE))
     }
 }

@@ -10,10 +10,11 @@ use async_trait::async_trait;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use jiff::fmt::rfc2822;
-use rusqlite::params;
+use rusqlite::{Connection, params};
 
 use super::OpenError;
-use super::database::{Database, Failure, decode, encode};
+use super::commits::Access;
+use super::database::{Database, Failure, at, decode, encode};
 use crate::ports::{Mail, Mailed, Mailer, PortResult};
 
 const STORE: &str = "mailer";
@@ -34,7 +35,10 @@ impl Outbox {
 
     /// Writes the files that are missing.
     pub(super) fn open(database: Arc<Database>, folder: PathBuf) -> Result<Self, OpenError> {
-        let mails = numbered(&database).map_err(|failure| OpenError::Database { error: failure.to_string() })?;
+        let mails = database
+            .wait(Access::Read, raw_mails)
+            .and_then(numbered)
+            .map_err(|failure| OpenError::Database { error: failure.to_string() })?;
         let written = fs::create_dir_all(&folder)
             .and_then(|()| mails.iter().try_for_each(|(number, mail)| write_file(&folder, *number, mail)));
         match written {
@@ -44,17 +48,19 @@ impl Outbox {
     }
 
     pub(super) async fn mails(&self) -> PortResult<Vec<Mail>> {
-        let mails = self.database.run(STORE, numbered).await?;
+        let raw = self.database.read(STORE, raw_mails).await?;
+        let mails = numbered(raw).map_err(at(STORE))?;
         Ok(mails.into_iter().map(|(_, mail)| mail).collect())
     }
 }
 
-fn numbered(database: &Database) -> Result<Vec<(i64, Mail)>, Failure> {
-    let raw: Vec<(i64, Vec<u8>)> = database.read(|transaction| {
-        let mut statement = transaction.prepare_cached("SELECT number, body FROM mails ORDER BY number")?;
-        let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
-        Ok(rows.collect::<Result<_, _>>()?)
-    })?;
+fn raw_mails(transaction: &Connection) -> Result<Vec<(i64, Vec<u8>)>, Failure> {
+    let mut statement = transaction.prepare_cached("SELECT number, body FROM mails ORDER BY number")?;
+    let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+fn numbered(raw: Vec<(i64, Vec<u8>)>) -> Result<Vec<(i64, Mail)>, Failure> {
     raw.into_iter().map(|(number, body)| Ok((number, decode(&body, || format!("mail {number}"))?))).collect()
 }
 
@@ -62,24 +68,28 @@ fn numbered(database: &Database) -> Result<Vec<(i64, Mail)>, Failure> {
 impl Mailer for Outbox {
     async fn send(&self, mail: Mail) -> PortResult<Mailed> {
         let folder = self.folder.clone();
-        let write = move |database: &Database| {
-            let body = encode(&mail)?;
-            let number = database.write(|transaction| {
+        let (dedupe_key, body) = (mail.dedupe_key.clone(), encode(&mail).map_err(at(STORE))?);
+        let number = self
+            .database
+            .write(STORE, move |transaction| {
                 let inserted = transaction
                     .prepare_cached("INSERT INTO mails (dedupe_key, body) VALUES (?1, ?2) ON CONFLICT DO NOTHING")?
-                    .execute(params![mail.dedupe_key, body])?;
+                    .execute(params![dedupe_key, body])?;
                 Ok((inserted == 1).then(|| transaction.last_insert_rowid()))
-            })?;
-            if let (Some(number), Some(folder)) = (number, folder)
-                && let Err(error) = write_file(&folder, number, &mail)
-            {
-                // The mail is sent: its row is there, and the file comes at the next start.
-                tracing::warn!(number, %error, "mail kept, but its file in the outbox could not be written");
-            }
-            Ok(Mailed::Sent)
-        };
-        self.database.run(STORE, write).await
+            })
+            .await?;
+        if let (Some(number), Some(folder)) = (number, folder)
+            && let Err(error) = write_file_off_thread(folder, number, mail).await
+        {
+            // The mail is sent: its row is there, and the file comes at the next start.
+            tracing::warn!(number, %error, "mail kept, but its file in the outbox could not be written");
+        }
+        Ok(Mailed::Sent)
     }
+}
+
+async fn write_file_off_thread(folder: PathBuf, number: i64, mail: Mail) -> io::Result<()> {
+    tokio::task::spawn_blocking(move || write_file(&folder, number, &mail)).await.map_err(io::Error::other)?
 }
 
 fn write_file(folder: &Path, number: i64, mail: &Mail) -> io::Result<()> {

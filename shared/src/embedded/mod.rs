@@ -4,6 +4,7 @@
 
 mod catalog;
 mod clock;
+mod commits;
 mod database;
 mod effects;
 mod key_file;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use rusqlite::{OptionalExtension, params};
 
-use super::database::{Database, decode, encode, signed};
+use super::database::{Database, at, decode, encode, signed};
 use crate::model::{ActivationId, NoticeBook};
 use crate::ports::{Event, Events, Notices, PortResult};
 
@@ -18,35 +18,38 @@ pub(super) struct NoticesTable {
 #[async_trait]
 impl Notices for NoticesTable {
     async fn book(&self, activation: &ActivationId) -> PortResult<Option<NoticeBook>> {
-        let activation = activation.to_string();
-        let read = move |database: &Database| {
-            let body: Option<Vec<u8>> = database.read(|transaction| {
+        let asked = activation.to_string();
+        let body: Option<Vec<u8>> = self
+            .database
+            .read(STORE, move |transaction| {
                 let mut statement = transaction.prepare_cached("SELECT body FROM notices WHERE activation = ?1")?;
-                Ok(statement.query_row([&activation], |row| row.get(0)).optional()?)
-            })?;
-            body.map(|body| decode(&body, || format!("the notices of {activation}"))).transpose()
-        };
-        self.database.run(STORE, read).await
+                Ok(statement.query_row([&asked], |row| row.get(0)).optional()?)
+            })
+            .await?;
+        body.map(|body| decode(&body, || format!("the notices of {activation}"))).transpose().map_err(at(STORE))
     }
 
     async fn books(&self) -> PortResult<Vec<NoticeBook>> {
-        let read = |database: &Database| {
-            let raw: Vec<(String, Vec<u8>)> = database.read(|transaction| {
+        let raw: Vec<(String, Vec<u8>)> = self
+            .database
+            .read(STORE, move |transaction| {
                 let mut statement =
                     transaction.prepare_cached("SELECT activation, body FROM notices ORDER BY activation")?;
                 let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
                 Ok(rows.collect::<Result<_, _>>()?)
-            })?;
-            raw.into_iter().map(|(activation, body)| decode(&body, || format!("the notices of {activation}"))).collect()
-        };
-        self.database.run(STORE, read).await
+            })
+            .await?;
+        raw.into_iter()
+            .map(|(activation, body)| decode(&body, || format!("the notices of {activation}")))
+            .collect::<Result<_, _>>()
+            .map_err(at(STORE))
     }
 
     async fn put_book(&self, book: &NoticeBook, read_revision: u64) -> PortResult<bool> {
         let book = book.clone();
-        let write = move |database: &Database| {
-            let body = encode(&book)?;
-            database.write(|transaction| {
+        let body = encode(&book).map_err(at(STORE))?;
+        self.database
+            .write(STORE, move |transaction| {
                 let stored: Option<i64> = transaction
                     .prepare_cached("SELECT revision FROM notices WHERE activation = ?1")?
                     .query_row([book.activation.as_str()], |row| row.get(0))
@@ -59,8 +62,7 @@ impl Notices for NoticesTable {
                     .execute(params![book.activation.as_str(), signed(book.revision), body])?;
                 Ok(true)
             })
-        };
-        self.database.run(STORE, write).await
+            .await
     }
 }
 

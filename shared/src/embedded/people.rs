@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use rusqlite::{OptionalExtension, Transaction, params};
+use rusqlite::{Connection, OptionalExtension, params};
 
-use super::database::{Database, Failure, decode, encode, signed, unsigned};
+use super::database::{Database, Failure, at, decode, encode, signed, unsigned};
 use crate::model::person::{MAX_ROW_BYTES, ROW_FORMAT};
 use crate::model::{ActivationId, Person, PersonKey, SourceId, Standing};
 use crate::ports::{Doubted, People, PersonWrite, PortResult, Row, Segment, Settled, Settlement, Walked, Written};
@@ -71,7 +71,7 @@ impl RawWrite {
         })
     }
 
-    fn store(&self, transaction: &Transaction<'_>) -> Result<Written, Failure> {
+    fn store(&self, transaction: &Connection) -> Result<Written, Failure> {
         let Self { key, source, version, sequence, read_sequence, body } = self;
         let stored: Option<(i64, i64)> = transaction
             .prepare_cached("SELECT sequence, length(body) FROM people WHERE key = ?1")?
@@ -107,7 +107,7 @@ impl RawSettlement {
         Ok(Self { settlement, body })
     }
 
-    fn store(&self, transaction: &Transaction<'_>) -> Result<Settled, Failure> {
+    fn store(&self, transaction: &Connection) -> Result<Settled, Failure> {
         let Settlement { person, activation, read_version, read_revision, standing } = &self.settlement;
         let stored = transaction
             .prepare_cached(
@@ -128,7 +128,7 @@ impl RawSettlement {
     }
 }
 
-fn raise(transaction: &Transaction<'_>, activation: &ActivationId, doubted: &Doubted) -> Result<(), Failure> {
+fn raise(transaction: &Connection, activation: &ActivationId, doubted: &Doubted) -> Result<(), Failure> {
     let person = doubted.person();
     let stored: Option<Option<Vec<u8>>> = transaction
         .prepare_cached(
@@ -172,8 +172,9 @@ impl People for PeopleTable {
     async fn read(&self, keys: &[PersonKey], activation: Option<&ActivationId>) -> PortResult<Vec<Row>> {
         let keys = keys.to_vec();
         let activation = or_none(activation);
-        let read = move |database: &Database| {
-            let raw = database.read(|transaction| {
+        let raw = self
+            .database
+            .read(STORE, move |transaction| {
                 let mut statement = transaction.prepare_cached(
                     "SELECT people.key, people.body, standings.body FROM people
                      LEFT JOIN standings ON standings.person = people.key AND standings.activation = ?2
@@ -184,56 +185,54 @@ impl People for PeopleTable {
                     raw.extend(statement.query_row(params![key.0, activation], RawRow::from_columns).optional()?);
                 }
                 Ok(raw)
-            })?;
-            raw.into_iter().map(RawRow::decode).collect()
-        };
-        self.database.run(STORE, read).await
+            })
+            .await?;
+        raw.into_iter().map(RawRow::decode).collect::<Result<_, _>>().map_err(at(STORE))
     }
 
     async fn standings(&self, person: PersonKey) -> PortResult<BTreeMap<ActivationId, Standing>> {
-        let read = move |database: &Database| {
-            let raw: Vec<(String, Vec<u8>)> = database.read(|transaction| {
+        let raw: Vec<(String, Vec<u8>)> = self
+            .database
+            .read(STORE, move |transaction| {
                 let mut statement =
                     transaction.prepare_cached("SELECT activation, body FROM standings WHERE person = ?1")?;
                 let rows = statement.query_map([person.0], |row| Ok((row.get(0)?, row.get(1)?)))?;
                 Ok(rows.collect::<Result<_, _>>()?)
-            })?;
-            let decoded = raw.into_iter().map(|(activation, body)| {
-                let activation = ActivationId::try_from(activation)
-                    .map_err(|error| Failure::Unreadable(format!("standing of {person}: {error}")))?;
-                Ok((activation, standing_of(person, &body)?))
-            });
-            decoded.collect()
-        };
-        self.database.run(STORE, read).await
+            })
+            .await?;
+        let decoded = raw.into_iter().map(|(activation, body)| {
+            let activation = ActivationId::try_from(activation)
+                .map_err(|error| Failure::Unreadable(format!("standing of {person}: {error}")))?;
+            Ok((activation, standing_of(person, &body)?))
+        });
+        decoded.collect::<Result<_, _>>().map_err(at(STORE))
     }
 
     async fn write(&self, writes: Vec<PersonWrite>) -> PortResult<Vec<(PersonKey, Written)>> {
-        let write = move |database: &Database| {
-            let writes = writes.iter().map(RawWrite::encode).collect::<Result<Vec<_>, _>>()?;
-            database
-                .write(|transaction| writes.iter().map(|write| Ok((write.key, write.store(transaction)?))).collect())
-        };
-        self.database.run(STORE, write).await
+        let writes = writes.iter().map(RawWrite::encode).collect::<Result<Vec<_>, _>>().map_err(at(STORE))?;
+        self.database
+            .write(STORE, move |transaction| {
+                writes.iter().map(|write| Ok((write.key, write.store(transaction)?))).collect()
+            })
+            .await
     }
 
     async fn settle(&self, settlements: Vec<Settlement>) -> PortResult<Vec<(PersonKey, Settled)>> {
-        let write = move |database: &Database| {
-            let raw = settlements.into_iter().map(RawSettlement::encode).collect::<Result<Vec<_>, _>>()?;
-            database.write(|transaction| {
+        let raw =
+            settlements.into_iter().map(RawSettlement::encode).collect::<Result<Vec<_>, _>>().map_err(at(STORE))?;
+        self.database
+            .write(STORE, move |transaction| {
                 raw.iter().map(|one| Ok((one.settlement.person, one.store(transaction)?))).collect()
             })
-        };
-        self.database.run(STORE, write).await
+            .await
     }
 
     async fn raise_doubt(&self, activation: &ActivationId, doubted: &[Doubted]) -> PortResult<()> {
         let activation = activation.clone();
         let doubted = doubted.to_vec();
-        let write = move |database: &Database| {
-            database.write(|transaction| doubted.iter().try_for_each(|one| raise(transaction, &activation, one)))
-        };
-        self.database.run(STORE, write).await
+        self.database
+            .write(STORE, move |transaction| doubted.iter().try_for_each(|one| raise(transaction, &activation, one)))
+            .await
     }
 
     async fn walk(
@@ -248,8 +247,9 @@ impl People for PeopleTable {
         let activation = or_none(activation);
         let (begin, end) = bounds(segment);
         let after = after.map_or(begin, |key| key.0.to_vec());
-        let read = move |database: &Database| {
-            let raw: Vec<RawRow> = database.read(|transaction| {
+        let raw: Vec<RawRow> = self
+            .database
+            .read(STORE, move |transaction| {
                 let mut statement = transaction.prepare_cached(
                     "SELECT people.key, people.body, standings.body FROM people
                      LEFT JOIN standings ON standings.person = people.key AND standings.activation = ?2
@@ -258,23 +258,22 @@ impl People for PeopleTable {
                 let most = signed(limit as u64);
                 let rows = statement.query_map(params![source, activation, after, end, most], RawRow::from_columns)?;
                 Ok(rows.collect::<Result<_, _>>()?)
-            })?;
-            let rows = raw.into_iter().map(RawRow::decode).collect::<Result<Vec<_>, _>>()?;
-            let next = rows.last().filter(|_| rows.len() == limit).map(|row| row.person.key);
-            Ok(Walked { rows, next })
-        };
-        self.database.run(STORE, read).await
+            })
+            .await?;
+        let rows = raw.into_iter().map(RawRow::decode).collect::<Result<Vec<_>, _>>().map_err(at(STORE))?;
+        let next = rows.last().filter(|_| rows.len() == limit).map(|row| row.person.key);
+        Ok(Walked { rows, next })
     }
 
     async fn count(&self, source: &SourceId) -> PortResult<u64> {
         let source = source.to_string();
-        let read = move |database: &Database| {
-            let count: i64 = database.read(|transaction| {
+        let count: i64 = self
+            .database
+            .read(STORE, move |transaction| {
                 let mut statement = transaction.prepare_cached("SELECT count(*) FROM people WHERE source = ?1")?;
                 Ok(statement.query_row([&source], |row| row.get(0))?)
-            })?;
-            Ok(unsigned(count))
-        };
-        self.database.run(STORE, read).await
+            })
+            .await?;
+        Ok(unsigned(count))
     }
 }

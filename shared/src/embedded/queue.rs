@@ -6,10 +6,10 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
-use rusqlite::{Transaction, params};
+use rusqlite::{Connection, params};
 use tokio::sync::Notify;
 
-use super::database::{Database, Failure, from_micros, micros, signed, time, unsigned};
+use super::database::{Database, Failure, at, from_micros, micros, signed, time, unsigned};
 use crate::model::message::by_turns;
 use crate::model::{ActivationId, QueueName};
 use crate::ports::{Clock, MAX_DELAY, Outgoing, PortError, PortResult, Queue};
@@ -102,13 +102,12 @@ impl LocalQueue {
     ) -> PortResult<Vec<Received>> {
         let queue = queue.to_string();
         let now = self.clock.now();
-        let write = move |database: &Database| {
-            database.write(|transaction| {
+        self.database
+            .write(STORE, move |transaction| {
                 bury(transaction, &queue, now)?;
                 receive(transaction, &queue, max, now, later(now, visibility))
             })
-        };
-        self.database.run(STORE, write).await
+            .await
     }
 
     /// Deletes messages. A receipt of a message that was received again since has no effect.
@@ -117,8 +116,8 @@ impl LocalQueue {
     /// Where the database fails.
     pub async fn delete(&self, receipts: &[ReceiptHandle]) -> PortResult<()> {
         let receipts = receipts.to_vec();
-        let write = move |database: &Database| {
-            database.write(|transaction| {
+        self.database
+            .write(STORE, move |transaction| {
                 let mut statement =
                     transaction.prepare_cached("DELETE FROM messages WHERE id = ?1 AND receive_count = ?2")?;
                 for ReceiptHandle { id, receive_count } in &receipts {
@@ -126,8 +125,7 @@ impl LocalQueue {
                 }
                 Ok(())
             })
-        };
-        self.database.run(STORE, write).await
+            .await
     }
 
     /// Makes messages visible again after `delay`. A receipt of a message that was received again since
@@ -138,8 +136,8 @@ impl LocalQueue {
     pub async fn release(&self, receipts: &[ReceiptHandle], delay: SignedDuration) -> PortResult<()> {
         let receipts = receipts.to_vec();
         let visible_at = micros(later(self.clock.now(), delay));
-        let write = move |database: &Database| {
-            database.write(|transaction| {
+        self.database
+            .write(STORE, move |transaction| {
                 let mut statement = transaction.prepare_cached(
                     "UPDATE messages SET visible_at = ?3, in_hand = 0 WHERE id = ?1 AND receive_count = ?2",
                 )?;
@@ -148,8 +146,7 @@ impl LocalQueue {
                 }
                 Ok(())
             })
-        };
-        self.database.run(STORE, write).await?;
+            .await?;
         self.wake();
         Ok(())
     }
@@ -161,16 +158,16 @@ impl LocalQueue {
     /// Where the database fails.
     pub async fn reclaim_all(&self) -> PortResult<u64> {
         let now = micros(self.clock.now());
-        let write = move |database: &Database| {
-            database.write(|transaction| {
+        let reclaimed = self
+            .database
+            .write(STORE, move |transaction| {
                 let reclaimed = transaction.execute(
                     "UPDATE messages SET visible_at = ?1, in_hand = 0 WHERE in_hand = 1 AND visible_at > ?1",
                     [now],
                 )?;
                 Ok(reclaimed as u64)
             })
-        };
-        let reclaimed = self.database.run(STORE, write).await?;
+            .await?;
         self.wake();
         Ok(reclaimed)
     }
@@ -181,14 +178,14 @@ impl LocalQueue {
     /// # Errors
     /// Where the database fails.
     pub async fn next_due(&self) -> PortResult<Option<Timestamp>> {
-        let read = move |database: &Database| {
-            let earliest: Option<i64> = database.read(|transaction| {
+        let earliest: Option<i64> = self
+            .database
+            .read(STORE, move |transaction| {
                 let mut statement = transaction.prepare_cached("SELECT min(visible_at) FROM messages")?;
                 Ok(statement.query_row([], |row| row.get(0))?)
-            })?;
-            Ok(earliest.map(from_micros))
-        };
-        self.database.run(STORE, read).await
+            })
+            .await?;
+        Ok(earliest.map(from_micros))
     }
 
     /// Whether there is neither a message nor a flight, at one moment: whatever is still to happen is one of
@@ -197,15 +194,14 @@ impl LocalQueue {
     /// # Errors
     /// Where the database fails.
     pub async fn is_quiet(&self) -> PortResult<bool> {
-        let read = move |database: &Database| {
-            database.read(|transaction| {
+        self.database
+            .read(STORE, move |transaction| {
                 let mut statement = transaction.prepare_cached(
                     "SELECT NOT EXISTS (SELECT 1 FROM messages) AND NOT EXISTS (SELECT 1 FROM flights)",
                 )?;
                 Ok(statement.query_row([], |row| row.get(0))?)
             })
-        };
-        self.database.run(STORE, read).await
+            .await
     }
 
     /// How much each queue holds; empty ones are not listed.
@@ -214,8 +210,8 @@ impl LocalQueue {
     /// Where the database fails.
     pub async fn depth(&self) -> PortResult<BTreeMap<String, Depth>> {
         let now = micros(self.clock.now());
-        let read = move |database: &Database| {
-            database.read(|transaction| {
+        self.database
+            .read(STORE, move |transaction| {
                 let mut statement = transaction.prepare_cached(
                     "SELECT queue, count(*) FILTER (WHERE visible_at <= ?1), count(*) FILTER (WHERE visible_at > ?1)
                      FROM messages GROUP BY queue",
@@ -225,8 +221,7 @@ impl LocalQueue {
                 })?;
                 Ok(rows.collect::<Result<_, _>>()?)
             })
-        };
-        self.database.run(STORE, read).await
+            .await
     }
 
     /// Empties all queues; dead letters stay. Answers how many messages there were.
@@ -234,10 +229,7 @@ impl LocalQueue {
     /// # Errors
     /// Where the database fails.
     pub async fn purge(&self) -> PortResult<u64> {
-        let write = move |database: &Database| {
-            database.write(|transaction| Ok(transaction.execute("DELETE FROM messages", [])? as u64))
-        };
-        self.database.run(STORE, write).await
+        self.database.write(STORE, move |transaction| Ok(transaction.execute("DELETE FROM messages", [])? as u64)).await
     }
 
     /// All dead letters, in the order in which they were sent.
@@ -245,8 +237,9 @@ impl LocalQueue {
     /// # Errors
     /// Where the database fails.
     pub async fn dead_letters(&self) -> PortResult<Vec<DeadLetter>> {
-        let read = move |database: &Database| {
-            let raw: Vec<(DeadLetter, String)> = database.read(|transaction| {
+        let raw: Vec<(DeadLetter, String)> = self
+            .database
+            .read(STORE, move |transaction| {
                 let mut statement = transaction
                     .prepare_cached("SELECT id, queue, body, receive_count, died_at FROM dead_letters ORDER BY id")?;
                 let rows = statement.query_map([], |row| {
@@ -260,10 +253,12 @@ impl LocalQueue {
                     Ok((letter, row.get(4)?))
                 })?;
                 Ok(rows.collect::<Result<_, _>>()?)
-            })?;
-            raw.into_iter().map(|(letter, at)| Ok(DeadLetter { died_at: time(&at)?, ..letter })).collect()
-        };
-        self.database.run(STORE, read).await
+            })
+            .await?;
+        raw.into_iter()
+            .map(|(letter, died)| Ok(DeadLetter { died_at: time(&died)?, ..letter }))
+            .collect::<Result<_, _>>()
+            .map_err(at(STORE))
     }
 
     /// How many dead letters there are.
@@ -271,13 +266,12 @@ impl LocalQueue {
     /// # Errors
     /// Where the database fails.
     pub async fn count_dead_letters(&self) -> PortResult<u64> {
-        let read = move |database: &Database| {
-            database.read(|transaction| {
+        self.database
+            .read(STORE, move |transaction| {
                 let mut statement = transaction.prepare_cached("SELECT count(*) FROM dead_letters")?;
                 Ok(unsigned(statement.query_row([], |row| row.get(0))?))
             })
-        };
-        self.database.run(STORE, read).await
+            .await
     }
 }
 
@@ -285,7 +279,7 @@ fn later(now: Timestamp, by: SignedDuration) -> Timestamp {
     now.saturating_add(by.max(SignedDuration::ZERO)).unwrap_or(Timestamp::MAX)
 }
 
-fn bury(transaction: &Transaction<'_>, queue: &str, now: Timestamp) -> Result<(), Failure> {
+fn bury(transaction: &Connection, queue: &str, now: Timestamp) -> Result<(), Failure> {
     let buried = transaction
         .prepare_cached(
             "INSERT INTO dead_letters (id, queue, body, receive_count, died_at)
@@ -302,7 +296,7 @@ fn bury(transaction: &Transaction<'_>, queue: &str, now: Timestamp) -> Result<()
 }
 
 /// Whose messages a queue has: by leaps over the index, not by reading every message.
-fn shares(transaction: &Transaction<'_>, queue: &str) -> Result<Vec<String>, Failure> {
+fn shares(transaction: &Connection, queue: &str) -> Result<Vec<String>, Failure> {
     let mut statement = transaction.prepare_cached(
         "WITH RECURSIVE shares (share) AS (
              SELECT min(share) FROM messages WHERE queue = ?1
@@ -316,7 +310,7 @@ fn shares(transaction: &Transaction<'_>, queue: &str) -> Result<Vec<String>, Fai
 }
 
 fn receive(
-    transaction: &Transaction<'_>,
+    transaction: &Connection,
     queue: &str,
     max: usize,
     now: Timestamp,
@@ -357,8 +351,8 @@ impl Queue for LocalQueue {
         }
         let queue = queue.to_string();
         let now = self.clock.now();
-        let write = move |database: &Database| {
-            database.write(|transaction| {
+        self.database
+            .write(STORE, move |transaction| {
                 let mut statement = transaction
                     .prepare_cached("INSERT INTO messages (queue, body, visible_at, share) VALUES (?1, ?2, ?3, ?4)")?;
                 for Outgoing { body, delay, share } in &messages {
@@ -367,8 +361,7 @@ impl Queue for LocalQueue {
                 }
                 Ok(())
             })
-        };
-        self.database.run(STORE, write).await?;
+            .await?;
         self.wake();
         Ok(())
     }

@@ -1,8 +1,13 @@
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
+use futures::FutureExt;
+use futures::future::join_all;
 use jiff::Timestamp;
 use rusqlite::{Connection, params};
 
+use super::commits::Access;
+use super::database::{Database, Failure};
 use super::{Embedded, JumpClock, OpenError, database};
 use crate::model::person::{MAX_ROW_BYTES, ROW_FORMAT};
 use crate::model::{Entry, Origin, Person, PersonKey, Value};
@@ -25,7 +30,8 @@ fn person(text_bytes: usize) -> Person {
 
 /// Past the port, as a version with another limit or format would have written it.
 fn insert(embedded: &Embedded, body: &[u8]) {
-    let inserted = embedded.people.database.write(|transaction| {
+    let body = body.to_owned();
+    let inserted = embedded.people.database.wait(Access::Write, move |transaction| {
         let sql = "INSERT INTO people (key, source, version, sequence, body) VALUES (?1, 'cdp', 1, 1, ?2)";
         Ok(transaction.execute(sql, params![KEY.0, body])?)
     });
@@ -91,4 +97,70 @@ fn a_database_of_a_newer_format_is_refused_and_left_alone() {
     let refused = Embedded::open(folder.path(), Arc::new(JumpClock::new())).err().unwrap();
     assert!(matches!(refused, OpenError::NewerFormat { found, known: database::FORMAT } if found == newer));
     assert_eq!(std::fs::read(&file).unwrap(), before);
+}
+
+/// What became of calls that share a commit, one that does nothing before the rest: whether each was done, `None` of one
+/// that panicked.
+async fn together(database: &Database, calls: Vec<(&'static str, Work)>) -> Vec<Option<bool>> {
+    let (free, freed) = std::sync::mpsc::channel::<()>();
+    // All others come while this one is at work.
+    let first = async {
+        let held = database.write("test", move |_| {
+            freed.recv().unwrap();
+            Ok(())
+        });
+        Some(held.await.is_ok())
+    };
+    let calls = calls.into_iter().map(|(name, then)| {
+        let insert = database.write("test", move |connection| {
+            connection.execute("INSERT INTO counters (name, count) VALUES (?1, 1)", [name])?;
+            then(connection)
+        });
+        AssertUnwindSafe(insert).catch_unwind()
+    });
+    let (first, outcomes, sent) = futures::join!(first, join_all(calls), async { free.send(()) });
+    sent.unwrap();
+    let outcomes = outcomes.into_iter().map(|outcome| outcome.ok().map(|done| done.is_ok()));
+    std::iter::once(first).chain(outcomes).collect()
+}
+
+type Work = fn(&Connection) -> Result<(), Failure>;
+
+async fn counters(embedded: &Embedded) -> Vec<String> {
+    embedded.ports().ledger.counters("").await.unwrap().into_keys().collect()
+}
+
+#[tokio::test]
+async fn calls_that_share_a_commit_fail_each_for_itself() {
+    let folder = tempfile::tempdir().unwrap();
+    let embedded = Embedded::open(folder.path(), Arc::new(JumpClock::new())).unwrap();
+    let calls: Vec<(&str, Work)> = vec![
+        ("a", |_| Ok(())),
+        ("b", |_| Err(Failure::Unavailable("as it should".to_owned()))),
+        ("c", |_| panic!("as it should")),
+        ("d", |_| Ok(())),
+    ];
+    assert_eq!(
+        together(&embedded.people.database, calls).await,
+        [Some(true), Some(true), Some(false), None, Some(true)]
+    );
+    assert_eq!(counters(&embedded).await, ["a", "d"]);
+}
+
+#[tokio::test]
+async fn where_the_disk_is_full_nobody_hears_that_it_is_done() {
+    let folder = tempfile::tempdir().unwrap();
+    let embedded = Embedded::open(folder.path(), Arc::new(JumpClock::new())).unwrap();
+    let full: Work = |connection| {
+        // No page more than there are.
+        connection.query_row("PRAGMA max_page_count = 1", [], |row| row.get::<_, i64>(0))?;
+        connection.execute("INSERT INTO counters (name, count) VALUES (hex(randomblob(100000)), 1)", [])?;
+        Ok(())
+    };
+    let calls: Vec<(&str, Work)> = vec![("a", |_| Ok(())), ("b", full), ("c", |_| Ok(()))];
+    assert_eq!(together(&embedded.people.database, calls).await, [Some(false); 4]);
+    assert!(counters(&embedded).await.is_empty());
+    // The next transaction is as good as any.
+    assert_eq!(together(&embedded.people.database, vec![("d", |_| Ok(()))]).await, [Some(true); 2]);
+    assert_eq!(counters(&embedded).await, ["d"]);
 }

@@ -6,10 +6,11 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use chacha20poly1305::aead::{Aead, Payload};
 use chacha20poly1305::{KeyInit, XChaCha20Poly1305, XNonce};
-use rusqlite::{OptionalExtension, Transaction, params};
+use rusqlite::{Connection, OptionalExtension, params};
 
 use super::OpenError;
-use super::database::{Database, Failure, decode, encode};
+use super::commits::Access;
+use super::database::{Database, Failure, at, decode, encode};
 use super::key_file::KEY_BYTES;
 use crate::ports::{PortResult, Secret, Vault};
 
@@ -18,7 +19,7 @@ const NONCE_BYTES: usize = 24;
 
 pub(super) struct SealedVault {
     database: Arc<Database>,
-    seal: Arc<Seal>,
+    seal: Seal,
 }
 
 struct Seal(XChaCha20Poly1305);
@@ -60,24 +61,25 @@ impl Seal {
 }
 
 pub(super) fn has_secrets(database: &Database) -> Result<bool, OpenError> {
-    let exist = database
-        .read(|transaction| Ok(transaction.query_row("SELECT EXISTS (SELECT 1 FROM secrets)", [], |row| row.get(0))?));
+    let exist = database.wait(Access::Read, |transaction| {
+        Ok(transaction.query_row("SELECT EXISTS (SELECT 1 FROM secrets)", [], |row| row.get(0))?)
+    });
     exist.map_err(|failure| OpenError::Database { error: failure.to_string() })
 }
 
-fn stored(transaction: &Transaction<'_>, name: &str) -> Result<Option<Sealed>, Failure> {
+fn stored(transaction: &Connection, name: &str) -> Result<Option<Sealed>, Failure> {
     let mut statement = transaction.prepare_cached("SELECT nonce, ciphertext FROM secrets WHERE name = ?1")?;
     Ok(statement.query_row([name], Sealed::from_columns).optional()?)
 }
 
 impl SealedVault {
     pub(super) fn new(database: Arc<Database>, key: [u8; KEY_BYTES]) -> Self {
-        Self { database, seal: Arc::new(Seal(XChaCha20Poly1305::new(&key.into()))) }
+        Self { database, seal: Seal(XChaCha20Poly1305::new(&key.into())) }
     }
 
     /// Whether the key is the one that sealed what is stored, as far as any one secret shows.
     pub(super) fn opens_what_is_stored(&self) -> Result<bool, OpenError> {
-        let any = self.database.read(|transaction| {
+        let any = self.database.wait(Access::Read, |transaction| {
             let mut statement = transaction.prepare("SELECT nonce, ciphertext, name FROM secrets LIMIT 1")?;
             let columns = |row: &rusqlite::Row<'_>| Ok((Sealed::from_columns(row)?, row.get::<_, String>(2)?));
             Ok(statement.query_row([], columns).optional()?)
@@ -90,53 +92,48 @@ impl SealedVault {
 #[async_trait]
 impl Vault for SealedVault {
     async fn get(&self, name: &str) -> PortResult<Option<Secret>> {
-        let (seal, name) = (Arc::clone(&self.seal), name.to_owned());
-        let read = move |database: &Database| {
-            let sealed = database.read(|transaction| stored(transaction, &name))?;
-            sealed.map(|sealed| seal.open(&name, &sealed)).transpose()
-        };
-        self.database.run(STORE, read).await
+        let asked = name.to_owned();
+        let sealed = self.database.read(STORE, move |transaction| stored(transaction, &asked)).await?;
+        sealed.map(|sealed| self.seal.open(name, &sealed)).transpose().map_err(at(STORE))
     }
 
     async fn put(&self, name: &str, secret: &Secret) -> PortResult<()> {
-        let (seal, name, secret) = (Arc::clone(&self.seal), name.to_owned(), secret.clone());
-        let write = move |database: &Database| {
-            let Sealed { nonce, ciphertext } = seal.close(&name, &secret)?;
-            database.write(|transaction| {
+        let Sealed { nonce, ciphertext } = self.seal.close(name, secret).map_err(at(STORE))?;
+        let name = name.to_owned();
+        self.database
+            .write(STORE, move |transaction| {
                 transaction
                     .prepare_cached("INSERT OR REPLACE INTO secrets (name, nonce, ciphertext) VALUES (?1, ?2, ?3)")?
                     .execute(params![name, nonce, ciphertext])?;
                 Ok(())
             })
-        };
-        self.database.run(STORE, write).await
+            .await
     }
 
     async fn put_if_absent(&self, name: &str, secret: &Secret) -> PortResult<Secret> {
-        let (seal, name, secret) = (Arc::clone(&self.seal), name.to_owned(), secret.clone());
-        let write = move |database: &Database| {
-            let Sealed { nonce, ciphertext } = seal.close(&name, &secret)?;
-            let there = database.write(|transaction| {
+        let Sealed { nonce, ciphertext } = self.seal.close(name, secret).map_err(at(STORE))?;
+        let asked = name.to_owned();
+        let there = self
+            .database
+            .write(STORE, move |transaction| {
                 transaction
                     .prepare_cached(
                         "INSERT INTO secrets (name, nonce, ciphertext) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING",
                     )?
-                    .execute(params![name, nonce, ciphertext])?;
-                stored(transaction, &name)
-            })?;
-            there.map_or(Ok(secret), |sealed| seal.open(&name, &sealed))
-        };
-        self.database.run(STORE, write).await
+                    .execute(params![asked, nonce, ciphertext])?;
+                stored(transaction, &asked)
+            })
+            .await?;
+        there.map_or_else(|| Ok(secret.clone()), |sealed| self.seal.open(name, &sealed)).map_err(at(STORE))
     }
 
     async fn delete(&self, name: &str) -> PortResult<()> {
         let name = name.to_owned();
-        let write = move |database: &Database| {
-            database.write(|transaction| {
+        self.database
+            .write(STORE, move |transaction| {
                 transaction.prepare_cached("DELETE FROM secrets WHERE name = ?1")?.execute([&name])?;
                 Ok(())
             })
-        };
-        self.database.run(STORE, write).await
+            .await
     }
 }
