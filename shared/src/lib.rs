@@ -14,6 +14,7 @@ pub mod embedded;
 pub mod http;
 pub mod ingest;
 pub mod installation;
+pub mod mapping;
 pub mod metrics;
 pub mod model;
 pub mod ports;
