@@ -48,7 +48,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "metrics",
         ],
     ),
-    // It starts the engine's walks.
+    // It starts the engine's walks, and says what the notes of sources mean.
     (
         "control",
         &[
@@ -61,6 +61,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "catalog",
             "installation",
             "delivery",
+            "sources",
             "standard_webhooks",
         ],
     ),

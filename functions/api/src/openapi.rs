@@ -7,10 +7,10 @@ use std::sync::LazyLock;
 use muster::control::{
     AccountingView, ActivationChange, ActivationView, AttributeView, AudienceView, AuthorizationChange, EffectView,
     EffectWord, KeptRecord, NewActivation, NewAudience, NewAuthorization, NewSource, NoticeReceiver, Page,
-    PersonEvidence, PersonQuery, ReasonsView, SignalLogin, SourceEdit,
+    PersonEvidence, PersonQuery, ReasonsView, SignalLogin, SourceEdit, SourceView,
 };
 use muster::destination::{Checked, Discovered};
-use muster::model::{Authorization, Job, Replay, Source};
+use muster::model::{Authorization, Job, Replay};
 use schemars::generate::SchemaSettings;
 use serde_json::{Value, json};
 
@@ -92,7 +92,7 @@ fn schemas() -> Value {
         Page<EffectView>,
         Page<Job>,
         Page<KeptRecord>,
-        Page<Source>,
+        Page<SourceView>,
         PersonEvidence,
         PersonQuery,
         Problem,
@@ -100,7 +100,7 @@ fn schemas() -> Value {
         Reconcile,
         Renaming,
         Replay,
-        Source,
+        SourceView,
     );
     Value::Object(generator.take_definitions(true))
 }

@@ -6,7 +6,7 @@ use axum::body::Body;
 use futures::StreamExt;
 use http::HeaderMap;
 use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
-use muster::model::SourceAuthentication;
+use muster::model::{Source, SourceAuthentication, SourceFormat};
 use muster::sources::cloudevents::Headers;
 use muster::sources::{Encoding, Form};
 
@@ -53,17 +53,19 @@ pub(crate) fn encoding(headers: &HeaderMap) -> Result<Encoding, Problem> {
 }
 
 /// Of which form the body is.
-pub(crate) fn form(headers: &HeaderMap, method: &SourceAuthentication) -> Result<Form, Problem> {
+pub(crate) fn form(headers: &HeaderMap, source: &Source) -> Result<Form, Problem> {
     let media_type = text(headers, CONTENT_TYPE.as_str()).unwrap_or_default();
     let essence = media_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
     match essence.as_str() {
         "application/json" => match text(headers, "ce-specversion") {
             None => Ok(Form::Json),
-            Some(specversion) => binary(headers, method, specversion),
+            Some(specversion) => binary(headers, &source.authentication, specversion),
         },
         "application/x-ndjson" | "application/ndjson" => Ok(Form::Lines),
         "application/cloudevents+json" => Ok(Form::CloudEvent),
         "application/cloudevents-batch+json" => Ok(Form::CloudEventBatch),
+        // A template may send any, and the body tells what it is.
+        _ if source.format != SourceFormat::Muster => Ok(Form::Json),
         _ => Err(Problem::unsupported(
             "the Content-Type must be application/json, application/x-ndjson, application/cloudevents+json or \
              application/cloudevents-batch+json",
@@ -78,13 +80,15 @@ fn binary(headers: &HeaderMap, method: &SourceAuthentication, specversion: Strin
             "the signature does not cover ce- headers; send the event in structured mode, as \
              application/cloudevents+json",
         )),
-        SourceAuthentication::Header { .. } => Ok(Form::CloudEventBinary(Headers {
-            specversion,
-            id: text(headers, "ce-id"),
-            source: text(headers, "ce-source"),
-            kind: text(headers, "ce-type"),
-            time: text(headers, "ce-time"),
-        })),
+        SourceAuthentication::Header { .. } | SourceAuthentication::OAuth2 { .. } => {
+            Ok(Form::CloudEventBinary(Headers {
+                specversion,
+                id: text(headers, "ce-id"),
+                source: text(headers, "ce-source"),
+                kind: text(headers, "ce-type"),
+                time: text(headers, "ce-time"),
+            }))
+        }
     }
 }
 

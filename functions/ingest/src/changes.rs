@@ -1,4 +1,4 @@
-//! `POST /v1/ingest/{source}`: changes come in.
+//! `POST /v1/ingest/{source}`: changes come in. Of vendors who choose the method, `PUT` too.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -7,12 +7,13 @@ use axum::Json;
 use axum::body::Body;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
-use http::{HeaderMap, StatusCode};
+use http::{HeaderMap, Method, StatusCode};
 use jiff::Timestamp;
 use muster::ingest::accept;
-use muster::model::{Source, SourceId, TraceId};
+use muster::model::{Source, SourceFormat, SourceId, TraceId};
 use muster::ports::PortResult;
-use muster::sources::authentication::{Proven, Refusal, SourceSecrets, verify};
+use muster::sources::authentication::{Judge, Proven, Refusal, SourceSecrets, verify};
+use muster::sources::lytics::notes;
 use muster::sources::{
     MAX_BODY_BYTES, MAX_CHANGES, MAX_UNPACKED_BYTES, OTHER_EVENTS, Parsed, Reading, Rejection, Unreadable, parse,
     unpacked,
@@ -38,15 +39,19 @@ pub(crate) struct Answer {
 pub(crate) async fn take(
     State(app): State<Arc<Ingest>>,
     source: Result<Path<String>, PathRejection>,
+    method: Method,
     headers: HeaderMap,
     body: Body,
 ) -> Result<(StatusCode, Json<Answer>), Problem> {
     let now = app.ports.clock.now();
     let source = find_source(&app, source).await?;
+    if source.format == SourceFormat::Muster && method != Method::POST {
+        return Err(Problem::method_not_allowed());
+    }
     let _place = app.admit(format!("source/{}", source.id))?;
     let body = body::receive(&headers, body, MAX_BODY_BYTES).await?;
     let proven = authenticate(&app, &source, &headers, &body, now).await?;
-    let form = body::form(&headers, &source.authentication)?;
+    let form = body::form(&headers, &source)?;
     let encoding = body::encoding(&headers)?;
     let reading = Reading { source: &source, key: &app.key, now, stamped_at: proven.stamped_at.unwrap_or(now) };
     let parsed = parse(&form, &mut unpacked(&body, encoding), &reading).map_err(unreadable)?;
@@ -78,7 +83,8 @@ async fn authenticate(
     let name = format!("source/{}", source.id);
     let judged = app.secrets.judge(&name, |secret| {
         let secrets = secret.and_then(|secret| SourceSecrets::deserialize(&secret.0).ok());
-        verify(&source.authentication, &secrets.ok_or(Refusal::Unusable)?, headers, body, now)
+        let secrets = secrets.ok_or(Refusal::Unusable)?;
+        verify(&Judge { source, key: &app.key, secrets: &secrets, now }, headers, body)
     });
     match judged.await? {
         Ok(proven) => Ok(proven),
@@ -104,23 +110,43 @@ async fn store(
     trace: TraceId,
 ) -> Result<(StatusCode, Json<Answer>), Problem> {
     let ignored = parsed.ignored_count();
-    let Parsed { items, ignored: by_name, mut rejected } = parsed;
+    let Parsed { items, ignored: by_name, mut rejected, mut noted } = parsed;
     let accepted = if items.is_empty() {
         0
     } else {
         let done = accept(&app.ports, &app.catalog, app.steps.as_ref(), source, items, trace).await?;
+        if reads_answers(source) == ReadsAnswers::No && !done.rejected.is_empty() {
+            *noted.entry(notes::ROW_TOO_LARGE.to_owned()).or_default() += done.rejected.len() as u64;
+        }
         rejected.extend(done.rejected);
         rejected.sort_by_key(|one| one.index);
         done.accepted
     };
-    count_ignored(app, &source.id, by_name).await?;
-    if accepted == 0 && ignored == 0 && !rejected.is_empty() {
+    noted.extend(by_name);
+    count_left_out(app, &source.id, noted).await?;
+    if accepted == 0 && ignored == 0 && !rejected.is_empty() && reads_answers(source) == ReadsAnswers::Yes {
         return Err(Problem::nothing_accepted(rejected));
     }
     Ok((StatusCode::ACCEPTED, Json(Answer { accepted, ignored, rejected })))
 }
 
-async fn count_ignored(app: &Ingest, source: &SourceId, by_name: BTreeMap<String, u64>) -> PortResult<()> {
+/// Whether somebody at the other end looks at what an answer says of single items.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum ReadsAnswers {
+    Yes,
+    /// Refusals may end a job at Lytics, so a body that can be read is never refused; its owner is told by the counts.
+    /// <https://docs.lytics.com/docs/using-the-javascript-library>
+    No,
+}
+
+fn reads_answers(source: &Source) -> ReadsAnswers {
+    match source.format {
+        SourceFormat::Muster => ReadsAnswers::Yes,
+        SourceFormat::Lytics(_) => ReadsAnswers::No,
+    }
+}
+
+async fn count_left_out(app: &Ingest, source: &SourceId, by_name: BTreeMap<String, u64>) -> PortResult<()> {
     if by_name.is_empty() {
         return Ok(());
     }

@@ -1,11 +1,12 @@
-//! The way in: `POST /v1/ingest/{source}` takes changes from sources, `POST /v1/signals/{activation}`
-//! takes vendors' own webhooks. An answer of success is given only once everything is stored and told.
+//! The way in: `POST /v1/ingest/{source}` takes changes from sources, `POST /v1/oauth/{source}/token` grants them tokens
+//! for it, and `POST /v1/signals/{activation}` takes vendors' own webhooks. An answer of success is given only once everything is stored and told.
 
 mod body;
 mod changes;
 mod problem;
 mod secrets;
 mod signals;
+mod token;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -107,7 +108,8 @@ impl Ingest {
 /// The routes.
 pub fn router(app: Arc<Ingest>) -> Router {
     Router::new()
-        .route("/v1/ingest/{source}", post(changes::take))
+        .route("/v1/ingest/{source}", post(changes::take).put(changes::take))
+        .route("/v1/oauth/{source}/token", post(token::grant))
         .route("/v1/signals/{activation}", post(signals::take))
         .fallback(async || Problem::not_found("there is nothing here"))
         .method_not_allowed_fallback(async || Problem::method_not_allowed())

@@ -63,7 +63,17 @@ impl Problem {
 
     pub(crate) fn unauthorized(refusal: &Refusal) -> Self {
         let (kind, title) = ("urn:muster:problem:unauthorized", "The request does not prove where it comes from");
-        Self::new(StatusCode::UNAUTHORIZED, kind, title, refusal.to_string())
+        let problem = Self::new(StatusCode::UNAUTHORIZED, kind, title, refusal.to_string());
+        match refusal {
+            Refusal::Token => problem.with_header(WWW_AUTHENTICATE, "Bearer realm=\"muster\", error=\"invalid_token\""),
+            Refusal::Missing(_)
+            | Refusal::Timestamp
+            | Refusal::Stale
+            | Refusal::Early
+            | Refusal::Signature
+            | Refusal::Secret(_)
+            | Refusal::Unusable => problem,
+        }
     }
 
     pub(crate) fn wrong_password() -> Self {

@@ -139,7 +139,7 @@ impl System {
 fn join(ingest: Router, api: Router) -> Router {
     Router::new().fallback_service(tower::service_fn(move |request: Request| {
         let path = request.uri().path();
-        let inward = path.starts_with("/v1/ingest/") || path.starts_with("/v1/signals/");
+        let inward = ["/v1/ingest/", "/v1/oauth/", "/v1/signals/"].iter().any(|start| path.starts_with(start));
         if inward { ingest.clone().oneshot(request) } else { api.clone().oneshot(request) }
     }))
 }

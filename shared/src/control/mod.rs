@@ -45,7 +45,7 @@ pub use evidence::{AccountingView, Kept, KeptRecord, PersonEvidence, PersonQuery
 pub use notices::NoticeReceiver;
 pub use reasons::{ReasonsPart, ReasonsView};
 pub use signals::SignalLogin;
-pub use sources::{NewSource, SourceEdit, SourceSecret};
+pub use sources::{LeftOut, NewSource, OAuth2Client, SourceEdit, SourceSecret, SourceView};
 
 /// The control plane.
 pub struct Control {

@@ -1,15 +1,18 @@
 //! Sources and their secrets.
 
+use std::collections::BTreeMap;
+
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use schemars::JsonSchema;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::{Control, ControlError, ControlResult, MAX_NAME, Page, Part, check_text, page};
 use crate::model::catalog::default_sightings_days;
-use crate::model::{IdentifierType, Source, SourceAuthentication, SourceId};
+use crate::model::{IdentifierType, LyticsFormat, Source, SourceAuthentication, SourceFormat, SourceId};
 use crate::ports::Secret;
+use crate::sources::lytics::notes;
 
 /// A source to be made.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
@@ -23,6 +26,9 @@ pub struct NewSource {
     pub keyed_by: IdentifierType,
     /// How its requests prove where they come from.
     pub authentication: SourceAuthentication,
+    /// What its requests look like: Muster's own changes where absent. Its kind cannot be changed.
+    #[serde(default)]
+    pub format: SourceFormat,
     /// For how many days sightings of devices are kept, 1 to 90.
     #[serde(default = "default_sightings_days")]
     #[schemars(range(min = 1, max = 90))]
@@ -38,10 +44,49 @@ pub struct SourceEdit {
     /// For people.
     #[serde(default)]
     pub name: Option<String>,
+    /// All settings of its format; of the same kind as before.
+    #[serde(default)]
+    pub format: Option<SourceFormat>,
     /// For how many days sightings of devices are kept, 1 to 90.
     #[serde(default)]
     #[schemars(range(min = 1, max = 90))]
     pub sightings_days: Option<u16>,
+}
+
+/// A source with what its sender is to be told, and what was left out of what it sent.
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+pub struct SourceView {
+    /// The source.
+    #[serde(flatten)]
+    pub source: Source,
+    /// Where its requests go.
+    pub ingest_path: String,
+    /// How its sender gets a token, where it needs one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub oauth2: Option<OAuth2Client>,
+    /// What came and was not taken, in the order of names.
+    pub left_out: Vec<LeftOut>,
+}
+
+/// What a sender enters besides the source's secret, which is the client's.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct OAuth2Client {
+    /// Where tokens are granted.
+    pub token_path: String,
+    /// Who the sender is.
+    pub client_id: String,
+}
+
+/// Something that came and was not taken, or not wholly.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct LeftOut {
+    /// A type of event that means nothing here, or what else was the matter.
+    pub name: String,
+    /// How often it came.
+    pub count: u64,
+    /// What it means and what can be done, where there is something to be said.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub advice: Option<&'static str>,
 }
 
 fn check_sightings_days(days: u16) -> ControlResult<()> {
@@ -72,7 +117,7 @@ impl SourceSecret {
             return refuse("must be 16 to 512 characters without spaces");
         }
         match authentication {
-            SourceAuthentication::Header { .. } => Ok(()),
+            SourceAuthentication::Header { .. } | SourceAuthentication::OAuth2 { .. } => Ok(()),
             // https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md
             SourceAuthentication::StandardWebhooks => {
                 match STANDARD.decode(self.0.strip_prefix("whsec_").unwrap_or(&self.0)) {
@@ -97,6 +142,49 @@ fn check_authentication(authentication: &SourceAuthentication) -> ControlResult<
                 }
             }
         }
+        SourceAuthentication::OAuth2 { token_seconds: 60..=86_400 } => Ok(()),
+        SourceAuthentication::OAuth2 { .. } => {
+            Err(ControlError::invalid("authentication.token_seconds", "must be 60 to 86400"))
+        }
+    }
+}
+
+fn check_format(
+    format: &SourceFormat,
+    keyed_by: &IdentifierType,
+    authentication: &SourceAuthentication,
+) -> ControlResult<()> {
+    let SourceFormat::Lytics(LyticsFormat { identifiers, .. }) = format else { return Ok(()) };
+    if *authentication == SourceAuthentication::StandardWebhooks {
+        return Err(ControlError::invalid("authentication.method", "Lytics signs nothing: use `oauth2` or `header`"));
+    }
+    if identifiers.values().any(String::is_empty) {
+        return Err(ControlError::invalid("format.identifiers", "must name a member of the profile for each type"));
+    }
+    if !identifiers.contains_key(keyed_by) {
+        let reason = format!("must say which member of the profile is `{keyed_by}`, by which the source is keyed");
+        return Err(ControlError::invalid("format.identifiers", reason));
+    }
+    Ok(())
+}
+
+/// Under which ingest counts what it does not take, by source and name.
+const LEFT_OUT: &str = "ignored/";
+
+fn view(source: Source, counts: &BTreeMap<String, u64>) -> SourceView {
+    let prefix = format!("{LEFT_OUT}{}/", source.id);
+    let named = counts.iter().filter_map(|(name, count)| Some((name.strip_prefix(&prefix)?, *count)));
+    let left_out = named.map(|(name, count)| LeftOut { name: name.to_owned(), count, advice: notes::advice(name) });
+    let client =
+        || OAuth2Client { token_path: format!("/v1/oauth/{}/token", source.id), client_id: source.id.to_string() };
+    SourceView {
+        ingest_path: format!("/v1/ingest/{}", source.id),
+        oauth2: match &source.authentication {
+            SourceAuthentication::OAuth2 { .. } => Some(client()),
+            SourceAuthentication::StandardWebhooks | SourceAuthentication::Header { .. } => None,
+        },
+        left_out: left_out.collect(),
+        source,
     }
 }
 
@@ -104,36 +192,48 @@ impl Control {
     /// Makes a source.
     ///
     /// # Errors
-    /// `Conflict` where the id is taken, `Invalid` for a weak secret or an unusable header.
-    pub async fn create_source(&self, new: NewSource) -> ControlResult<Source> {
-        let NewSource { id, name, keyed_by, authentication, sightings_days, secret } = new;
+    /// `Conflict` where the id is taken, `Invalid` for a weak secret, an unusable header or settings of its format.
+    pub async fn create_source(&self, new: NewSource) -> ControlResult<SourceView> {
+        let NewSource { id, name, keyed_by, authentication, format, sightings_days, secret } = new;
         check_text("name", &name, MAX_NAME)?;
         check_authentication(&authentication)?;
+        check_format(&format, &keyed_by, &authentication)?;
         check_sightings_days(sightings_days)?;
         secret.check(&authentication)?;
-        let source = Source { id, name, keyed_by, authentication, sightings_days, created_at: self.now() };
+        let source = Source { id, name, keyed_by, authentication, format, sightings_days, created_at: self.now() };
         let stored = Secret(json!({ "current": secret.0 }));
         let kept = (&*vault_name(&source.id), &stored);
         let is_repeat = |stored: &Source| *stored == Source { created_at: stored.created_at, ..source.clone() };
         self.create_with_secret("a source", &source, kept, is_repeat).await?;
-        Ok(source)
+        Ok(view(source, &BTreeMap::new()))
     }
 
     /// Sources in the order of their ids.
     ///
     /// # Errors
     /// Where a store does not answer.
-    pub async fn sources(&self, part: &Part) -> ControlResult<Page<Source>> {
+    pub async fn sources(&self, part: &Part) -> ControlResult<Page<SourceView>> {
         let mut sources: Vec<Source> = self.read_all().await?;
         sources.sort_by(|a, b| a.id.cmp(&b.id));
-        Ok(page(sources, part, |source| source.id.to_string()))
+        let Page { items, next } = page(sources, part, |source| source.id.to_string());
+        let counts = self.ports.ledger.counters(LEFT_OUT).await?;
+        Ok(Page { items: items.into_iter().map(|source| view(source, &counts)).collect(), next })
     }
 
     /// One source.
     ///
     /// # Errors
     /// `NotFound`.
-    pub async fn source(&self, id: &SourceId) -> ControlResult<Source> {
+    pub async fn source_view(&self, id: &SourceId) -> ControlResult<SourceView> {
+        self.view_source(self.source(id).await?).await
+    }
+
+    async fn view_source(&self, source: Source) -> ControlResult<SourceView> {
+        let counts = self.ports.ledger.counters(&format!("{LEFT_OUT}{}/", source.id)).await?;
+        Ok(view(source, &counts))
+    }
+
+    pub(super) async fn source(&self, id: &SourceId) -> ControlResult<Source> {
         self.read("source", id.as_str()).await
     }
 
@@ -141,17 +241,28 @@ impl Control {
     ///
     /// # Errors
     /// `NotFound`, `Invalid`.
-    pub async fn edit_source(&self, id: &SourceId, edit: &SourceEdit) -> ControlResult<Source> {
-        let SourceEdit { name, sightings_days } = edit;
+    pub async fn edit_source(&self, id: &SourceId, edit: &SourceEdit) -> ControlResult<SourceView> {
+        let SourceEdit { name, format, sightings_days } = edit;
         name.as_deref().map_or(Ok(()), |name| check_text("name", name, MAX_NAME))?;
         sightings_days.map_or(Ok(()), check_sightings_days)?;
+        if let Some(format) = format {
+            let source = self.source(id).await?;
+            if std::mem::discriminant(format) != std::mem::discriminant(&source.format) {
+                return Err(ControlError::invalid("format.kind", "cannot be changed"));
+            }
+            check_format(format, &source.keyed_by, &source.authentication)?;
+        }
         let apply = |source: &mut Source| {
             if let Some(name) = name {
                 name.clone_into(&mut source.name);
             }
+            if let Some(format) = format {
+                format.clone_into(&mut source.format);
+            }
             source.sightings_days = sightings_days.unwrap_or(source.sightings_days);
         };
-        self.edit("source", id.as_str(), apply).await
+        let source = self.edit("source", id.as_str(), apply).await?;
+        self.view_source(source).await
     }
 
     /// Gives a source a new secret; the one of before stays valid until it is dropped. The same secret

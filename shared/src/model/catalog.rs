@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::budget::{Budget, Limit};
 use super::ids::{AttributeId, AudienceId, AuthorizationId, IdentifierType, Provider, SourceId};
+use super::source_format::SourceFormat;
 use super::value::AttributeType;
 
 /// Who tells Muster. Its secrets are in the vault.
@@ -19,6 +20,9 @@ pub struct Source {
     pub keyed_by: IdentifierType,
     /// How its requests prove where they come from.
     pub authentication: SourceAuthentication,
+    /// What its requests look like: Muster's own changes where absent.
+    #[serde(default)]
+    pub format: SourceFormat,
     /// For how many days sightings of devices are kept.
     #[serde(default = "default_sightings_days")]
     #[schemars(range(min = 1, max = 90))]
@@ -51,6 +55,18 @@ pub enum SourceAuthentication {
         /// The header's name, in lower case.
         name: String,
     },
+    /// A bearer token that the source fetches from Muster with the secret: OAuth2 client credentials.
+    #[serde(rename = "oauth2")]
+    OAuth2 {
+        /// For how many seconds a token is good.
+        #[serde(default = "default_token_seconds")]
+        #[schemars(range(min = 60, max = 86_400))]
+        token_seconds: u32,
+    },
+}
+
+fn default_token_seconds() -> u32 {
+    3_600
 }
 
 /// An audience of a source.

@@ -133,6 +133,11 @@ impl InstallationKey {
         KeyHash(self.hash(&["effect", activation, &person.to_string(), earned.id.as_str(), &at]))
     }
 
+    /// What proves that a source was granted a token until this second since 1970, by one of its secrets.
+    pub fn token(&self, source: &SourceId, secret: &str, expires_at: i64) -> [u8; 16] {
+        self.hash(&["token", source.as_str(), secret, &expires_at.to_string()])
+    }
+
     fn hash(&self, parts: &[&str]) -> [u8; 16] {
         let mut mac = Hmac::<Sha256>::new_from_slice(&self.0).expect("HMAC takes keys of any length");
         for part in parts {

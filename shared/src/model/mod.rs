@@ -21,6 +21,7 @@ pub mod person;
 pub mod reconcile;
 pub mod retention;
 pub mod sighting;
+pub mod source_format;
 pub mod standing;
 pub mod trace;
 pub mod value;
@@ -47,6 +48,7 @@ pub use person::{Entry, Former, Gone, GoneReason, Membership, Path, Person, Supp
 pub use reconcile::{DifferenceKind, Differing, ReconcileMode, Reconciliation};
 pub use retention::{OfGivenUp, Parking};
 pub use sighting::{Address, Sightings};
+pub use source_format::{AudienceNaming, LyticsFormat, SourceFormat};
 pub use standing::{Doubt, Ending, Outcome, Reason, Receipt, RecordStanding, Standing};
 pub use trace::TraceId;
 pub use value::{AttributeType, Value};

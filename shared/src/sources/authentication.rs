@@ -1,4 +1,5 @@
-//! Whether a request comes from its source: the Standard Webhooks signature, or a secret in a header.
+//! Whether a request comes from its source: the Standard Webhooks signature, a secret in a header, or a token that was
+//! fetched with the secret.
 //! Every comparison takes the same time for a near miss as for a wild guess.
 //! See <https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md>.
 
@@ -10,7 +11,8 @@ use sha2::{Digest, Sha256};
 use subtle::{Choice, ConstantTimeEq};
 
 use super::CLOCK_TOLERANCE;
-use crate::model::SourceAuthentication;
+use super::oauth::bears_token;
+use crate::model::{InstallationKey, Source, SourceAuthentication};
 use crate::standard_webhooks::{BASE64, ID, SIGNATURE, TIMESTAMP, sign};
 
 /// More signatures than a sender has secrets are not looked at.
@@ -32,7 +34,7 @@ impl std::fmt::Debug for SourceSecrets {
 }
 
 impl SourceSecrets {
-    fn all(&self) -> impl Iterator<Item = &str> {
+    pub(super) fn all(&self) -> impl Iterator<Item = &str> {
         [Some(self.current.as_str()), self.previous.as_deref()].into_iter().flatten()
     }
 }
@@ -65,25 +67,43 @@ pub enum Refusal {
     /// A wrong secret.
     #[error("the secret in the header {0} is wrong")]
     Secret(String),
+    /// It is not said which of it.
+    #[error("the bearer token is missing, wrong or expired")]
+    Token,
     /// Our own side: the vault holds no secret that could be used.
     #[error("the source's secret cannot be used")]
     Unusable,
+}
+
+/// By what requests are judged.
+#[derive(Debug, Clone, Copy)]
+pub struct Judge<'a> {
+    /// From whom they should be.
+    pub source: &'a Source,
+    /// Under which tokens are granted.
+    pub key: &'a InstallationKey,
+    /// What the source knows.
+    pub secrets: &'a SourceSecrets,
+    /// Muster's clock.
+    pub now: Timestamp,
 }
 
 /// Looks whether a request comes from its source. `body` is as it was received, packed where it was packed.
 ///
 /// # Errors
 /// Where it does not, or nobody can tell.
-pub fn verify(
-    method: &SourceAuthentication,
-    secrets: &SourceSecrets,
-    headers: &HeaderMap,
-    body: &[u8],
-    now: Timestamp,
-) -> Result<Proven, Refusal> {
-    match method {
+pub fn verify(judge: &Judge<'_>, headers: &HeaderMap, body: &[u8]) -> Result<Proven, Refusal> {
+    let Judge { source, key, secrets, now } = *judge;
+    match &source.authentication {
         SourceAuthentication::StandardWebhooks => verify_signature(secrets, headers, body, now),
         SourceAuthentication::Header { name } => verify_secret(secrets, headers, name),
+        SourceAuthentication::OAuth2 { .. } => {
+            if secrets.all().any(str::is_empty) {
+                return Err(Refusal::Unusable);
+            }
+            let good = bears_token(source, key, secrets, headers, now);
+            if good { Ok(Proven { stamped_at: None }) } else { Err(Refusal::Token) }
+        }
     }
 }
 

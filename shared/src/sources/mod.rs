@@ -5,7 +5,9 @@
 pub mod authentication;
 pub mod cloudevents;
 mod documents;
+pub mod lytics;
 pub mod muster;
+pub mod oauth;
 mod path;
 mod unpack;
 
@@ -15,7 +17,7 @@ use std::io::BufRead;
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
-use crate::model::{Change, InstallationKey, Source};
+use crate::model::{Change, InstallationKey, Source, SourceFormat};
 
 pub(crate) use path::At;
 pub use unpack::{Encoding, unpacked};
@@ -60,7 +62,7 @@ pub enum Form {
     CloudEventBinary(cloudevents::Headers),
 }
 
-/// A body, item by item: each is in exactly one of the three.
+/// A body, item by item: each is in exactly one of the first three.
 #[derive(Debug, Default)]
 pub struct Parsed {
     /// What can be merged.
@@ -69,6 +71,8 @@ pub struct Parsed {
     pub ignored: BTreeMap<String, u64>,
     /// What cannot be read.
     pub rejected: Vec<Rejection>,
+    /// What the source's owner should hear of, counted by name: a sender that reads no answers cannot be told.
+    pub noted: BTreeMap<String, u64>,
 }
 
 /// A change with its place in the request.
@@ -123,6 +127,9 @@ pub enum Unreadable {
 /// # Errors
 /// Where nothing of it can be taken.
 pub fn parse(form: &Form, body: &mut dyn BufRead, reading: &Reading<'_>) -> Result<Parsed, Unreadable> {
+    if let SourceFormat::Lytics(format) = &reading.source.format {
+        return lytics::parse(format, form, body, reading);
+    }
     match form {
         Form::Json => muster::parse(body, reading),
         Form::Lines => muster::parse_lines(body, reading),
@@ -158,6 +165,12 @@ impl Parsed {
             Ok(Told::Change(change)) => self.items.push(Item { index, path: at.to_string(), change }),
             Ok(Told::Ignored(name)) => *self.ignored.entry(name).or_default() += 1,
             Err(Flaw { path, reason }) => self.rejected.push(Rejection { index, path, reason }),
+        }
+    }
+
+    pub(crate) fn note(&mut self, name: &str, by: u64) {
+        if by > 0 {
+            *self.noted.entry(name.to_owned()).or_default() += by;
         }
     }
 

@@ -6,7 +6,9 @@ use proptest::prelude::*;
 use serde_json::{Value as Json, json};
 
 use super::*;
-use crate::model::{Fact, Identifier, IdentifierType, Origin, PersonKey, SourceAuthentication, Suppression, Value};
+use crate::model::{
+    Fact, Identifier, IdentifierType, Origin, PersonKey, SourceAuthentication, SourceFormat, Suppression, Value,
+};
 
 const NOW: &str = "2026-01-01T12:00:00Z";
 const STAMP: &str = "2026-01-01T11:59:58Z";
@@ -17,6 +19,7 @@ fn source() -> Source {
         name: "Shop".to_owned(),
         keyed_by: "email".parse().unwrap(),
         authentication: SourceAuthentication::StandardWebhooks,
+        format: SourceFormat::Muster,
         sightings_days: 30,
         created_at: NOW.parse().unwrap(),
     }

@@ -6,8 +6,8 @@ use axum::Json;
 use axum::extract::State;
 use axum::response::Response;
 use http::StatusCode;
-use muster::control::{AttributeView, AudienceView, NewAudience, NewSource, Page, SourceEdit};
-use muster::model::{AttributeId, AudienceId, Source, SourceId};
+use muster::control::{AttributeView, AudienceView, NewAudience, NewSource, Page, SourceEdit, SourceView};
+use muster::model::{AttributeId, AudienceId, SourceId};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -30,36 +30,36 @@ pub(super) fn routes() -> OpenApiRouter<Arc<Api>> {
 
 /// Sources in the order of their ids.
 #[utoipa::path(get, path = "/v1/sources", tag = "sources", params(ListQuery),
-    responses((status = 200, description = "A part of the list", body = ref("#/components/schemas/PageOfSource"))))]
-async fn list_sources(State(api): State<Arc<Api>>, Asked(part): Asked<ListQuery>) -> Answer<Page<Source>> {
+    responses((status = 200, description = "A part of the list", body = ref("#/components/schemas/PageOfSourceView"))))]
+async fn list_sources(State(api): State<Arc<Api>>, Asked(part): Asked<ListQuery>) -> Answer<Page<SourceView>> {
     Ok(Json(api.control.sources(&part.into()).await?))
 }
 
 /// Makes a source with the secret that its requests are proved with.
 #[utoipa::path(post, path = "/v1/sources", tag = "sources",
     request_body(content = ref("#/components/schemas/NewSource"), content_type = "application/json"),
-    responses((status = 201, description = "Made", body = ref("#/components/schemas/Source"))))]
+    responses((status = 201, description = "Made", body = ref("#/components/schemas/SourceView"))))]
 async fn create_source(State(api): State<Arc<Api>>, Body(new): Body<NewSource>) -> Result<Response, Problem> {
     let source = api.control.create_source(new).await?;
-    Ok(created(&["sources", source.id.as_str()], &source))
+    Ok(created(&["sources", source.source.id.as_str()], &source))
 }
 
 /// One source.
 #[utoipa::path(get, path = "/v1/sources/{source}", tag = "sources", params(("source" = String, Path)),
-    responses((status = 200, description = "The source", body = ref("#/components/schemas/Source"))))]
-async fn get_source(State(api): State<Arc<Api>>, Named(source): Named<SourceId>) -> Answer<Source> {
-    Ok(Json(api.control.source(&source).await?))
+    responses((status = 200, description = "The source", body = ref("#/components/schemas/SourceView"))))]
+async fn get_source(State(api): State<Arc<Api>>, Named(source): Named<SourceId>) -> Answer<SourceView> {
+    Ok(Json(api.control.source_view(&source).await?))
 }
 
-/// Changes a source's name, or how long its sightings are kept.
+/// Changes a source's name, the settings of its format, or how long its sightings are kept.
 #[utoipa::path(patch, path = "/v1/sources/{source}", tag = "sources", params(("source" = String, Path)),
     request_body(content = ref("#/components/schemas/SourceEdit"), content_type = "application/json"),
-    responses((status = 200, description = "The source", body = ref("#/components/schemas/Source"))))]
+    responses((status = 200, description = "The source", body = ref("#/components/schemas/SourceView"))))]
 async fn edit_source(
     State(api): State<Arc<Api>>,
     Named(source): Named<SourceId>,
     Body(edit): Body<SourceEdit>,
-) -> Answer<Source> {
+) -> Answer<SourceView> {
     Ok(Json(api.control.edit_source(&source, &edit).await?))
 }
 

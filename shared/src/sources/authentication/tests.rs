@@ -1,6 +1,6 @@
 use base64::engine::general_purpose::STANDARD as PLAIN;
 use http::{HeaderMap, HeaderName, HeaderValue};
-use serde_json::json;
+use serde_json::{Value as Json, json};
 
 use super::*;
 
@@ -29,8 +29,22 @@ fn at(seconds: i64) -> Timestamp {
     Timestamp::from_second(seconds).unwrap()
 }
 
+fn judge(
+    method: &Json,
+    secrets: &SourceSecrets,
+    headers: &HeaderMap,
+    body: &[u8],
+    now: i64,
+) -> Result<Proven, Refusal> {
+    let source = json!({"id": "shop", "name": "Shop", "keyed_by": "email", "authentication": method,
+        "created_at": "2021-01-01T00:00:00Z"});
+    let source: Source = serde_json::from_value(source).unwrap();
+    let key = InstallationKey::new([7; 32]);
+    verify(&Judge { source: &source, key: &key, secrets, now: at(now) }, headers, body)
+}
+
 fn check(secrets: &SourceSecrets, headers: &HeaderMap, now: i64) -> Result<Proven, Refusal> {
-    verify(&SourceAuthentication::StandardWebhooks, secrets, headers, BODY, at(now))
+    judge(&json!({"method": "standard_webhooks"}), secrets, headers, BODY, now)
 }
 
 fn signature_under(secret: &str) -> String {
@@ -64,8 +78,8 @@ fn anything_else_is_no_signature() {
     for wrong in ["", "v1,", "v2,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=", cut, &SIGNATURE[3..], "v1,%%%"] {
         assert_eq!(check(&secrets(SECRET, None), &signed(wrong), STAMP), Err(Refusal::Signature), "{wrong}");
     }
-    let method = SourceAuthentication::StandardWebhooks;
-    let other_body = verify(&method, &secrets(SECRET, None), &signed(SIGNATURE), b"{}", at(STAMP));
+    let method = json!({"method": "standard_webhooks"});
+    let other_body = judge(&method, &secrets(SECRET, None), &signed(SIGNATURE), b"{}", STAMP);
     assert_eq!(other_body, Err(Refusal::Signature));
 }
 
@@ -105,9 +119,9 @@ fn a_secret_that_is_no_base64_is_our_own_fault() {
 
 #[test]
 fn a_header_holds_the_secret() {
-    let method = SourceAuthentication::Header { name: "x-key".to_owned() };
+    let method = json!({"method": "header", "name": "x-key"});
     let rotating = secrets("new", Some("old"));
-    let check = |secrets: &SourceSecrets, headers: &HeaderMap| verify(&method, secrets, headers, BODY, at(STAMP));
+    let check = |secrets: &SourceSecrets, headers: &HeaderMap| judge(&method, secrets, headers, BODY, STAMP);
     for good in ["new", "old"] {
         assert_eq!(check(&rotating, &headers(&[("x-key", good)])), Ok(Proven { stamped_at: None }));
     }
@@ -116,6 +130,16 @@ fn a_header_holds_the_secret() {
     }
     assert_eq!(check(&rotating, &HeaderMap::new()), Err(Refusal::Missing("x-key".to_owned())));
     assert_eq!(check(&secrets("", None), &headers(&[("x-key", "")])), Err(Refusal::Unusable));
+}
+
+#[test]
+fn a_token_is_good_and_no_part_of_another_is_told() {
+    let method = json!({"method": "oauth2"});
+    let check = |secrets: &SourceSecrets, headers: &HeaderMap| judge(&method, secrets, headers, BODY, STAMP);
+    for wrong in [HeaderMap::new(), headers(&[("authorization", "Bearer x")]), headers(&[("authorization", "x")])] {
+        assert_eq!(check(&secrets("open", None), &wrong), Err(Refusal::Token));
+    }
+    assert_eq!(check(&secrets("", None), &HeaderMap::new()), Err(Refusal::Unusable));
 }
 
 #[test]

@@ -77,9 +77,9 @@ pub(crate) fn read_data(data: &Json, kind: Kind, at: At<'_>, reading: &Reading<'
     read_members(members, kind, at, reading)
 }
 
-type Members = Map<String, Json>;
+pub(crate) type Members = Map<String, Json>;
 
-fn object<'a>(json: &'a Json, at: At<'_>) -> Result<&'a Members, Flaw> {
+pub(crate) fn object<'a>(json: &'a Json, at: At<'_>) -> Result<&'a Members, Flaw> {
     json.as_object().ok_or_else(|| Flaw::new(at, "must be an object"))
 }
 
@@ -153,7 +153,7 @@ fn read_person(json: &Json, at: At<'_>, reading: &Reading<'_>) -> Result<Who, Fl
 }
 
 /// The preferred value first, without repeats. Null and an empty list say that there is none any more.
-fn read_identifiers(json: &Json, kind: &IdentifierType, at: At<'_>) -> Result<Vec<Identifier>, Flaw> {
+pub(crate) fn read_identifiers(json: &Json, kind: &IdentifierType, at: At<'_>) -> Result<Vec<Identifier>, Flaw> {
     let Json::Array(items) = json else {
         return if json.is_null() { Ok(Vec::new()) } else { Ok(vec![read_identifier(json, kind, at)?]) };
     };

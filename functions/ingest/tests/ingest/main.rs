@@ -1,6 +1,7 @@
 //! The way in, from request to rows and messages, over the embedded ports.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod lytics;
 mod support;
 
 use std::io::Write;

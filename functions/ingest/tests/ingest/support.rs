@@ -10,15 +10,14 @@ use axum::body::Body;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use http::{Request, StatusCode};
-use jiff::{SignedDuration, Timestamp};
 use muster::catalog;
-use muster::embedded::Embedded;
+use muster::embedded::{Embedded, JumpClock};
 use muster::installation::installation_key;
 use muster::model::{
     Activation, ActivationId, Identifier, Message, Nudge, PersonKey, QueueName, Source, SourceId, Standing,
 };
 use muster::ports::{
-    Clock, Doubted, Outgoing, People, PersonWrite, PortResult, Ports, Queue, Row, Secret, Segment, Settled, Settlement,
+    Doubted, Outgoing, People, PersonWrite, PortResult, Ports, Queue, Row, Secret, Segment, Settled, Settlement,
     Walked, Written,
 };
 use muster::steps::{Step, Steps};
@@ -27,16 +26,6 @@ use serde_json::{Value, json};
 use tower::ServiceExt;
 
 pub(crate) const NOW: &str = "2026-01-01T12:00:00Z";
-
-pub(crate) struct Frozen;
-
-#[async_trait]
-impl Clock for Frozen {
-    fn now(&self) -> Timestamp {
-        NOW.parse().unwrap()
-    }
-    async fn sleep(&self, _duration: SignedDuration) {}
-}
 
 /// The rows, with trouble to come.
 pub(crate) struct Rows {
@@ -119,12 +108,14 @@ pub(crate) struct World {
     pub(crate) rows: Arc<Rows>,
     pub(crate) sent: Arc<Sent>,
     pub(crate) trail: Arc<Trail>,
+    pub(crate) clock: Arc<JumpClock>,
 }
 
 impl World {
     /// A source `shop` with a secret in the header `x-key`, and no activation.
     pub(crate) async fn new() -> Self {
-        let mut ports = Embedded::in_memory(Arc::new(Frozen)).unwrap().ports();
+        let clock = Arc::new(JumpClock::frozen_at(NOW.parse().unwrap()));
+        let mut ports = Embedded::in_memory(clock.clone()).unwrap().ports();
         let rows = Arc::new(Rows {
             inner: ports.people.clone(),
             reads: AtomicUsize::new(0),
@@ -135,14 +126,18 @@ impl World {
         let sent = Arc::new(Sent::default());
         ports.people = rows.clone();
         ports.queue = sent.clone();
-        let world = Self { ports, rows, sent, trail: Arc::default() };
+        let world = Self { ports, rows, sent, trail: Arc::default(), clock };
         world.put_source("shop", json!({"method": "header", "name": "x-key"}), json!({"current": "open"})).await;
         world
     }
 
     pub(crate) async fn put_source(&self, id: &str, authentication: Value, secret: Value) {
+        self.put_source_as(id, authentication, json!({"kind": "muster"}), secret).await;
+    }
+
+    pub(crate) async fn put_source_as(&self, id: &str, authentication: Value, format: Value, secret: Value) {
         let source: Source = serde_json::from_value(json!({"id": id, "name": id, "keyed_by": "email",
-            "authentication": authentication, "created_at": NOW}))
+            "authentication": authentication, "format": format, "created_at": NOW}))
         .unwrap();
         assert!(catalog::put(self.ports.catalog.as_ref(), &source, 0).await.unwrap());
         self.ports.vault.put(&format!("source/{id}"), &Secret(secret)).await.unwrap();

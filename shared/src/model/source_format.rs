@@ -1,0 +1,60 @@
+//! What a source's requests look like, and what must be said of a vendor's own format.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::Timestamp;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::ids::{AudienceId, IdentifierType};
+
+/// What a source's requests look like.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum SourceFormat {
+    /// Muster's own changes, plain or as CloudEvents.
+    #[default]
+    Muster,
+    /// Webhooks of Lytics' audience triggers.
+    Lytics(LyticsFormat),
+}
+
+/// How the webhooks of a Lytics job are read.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct LyticsFormat {
+    /// Type of identifier → the member of the profile that holds it. Dots lead into members of members. `email` and
+    /// `user_id` in the members of the same name where absent.
+    #[schemars(with = "BTreeMap<String, String>")]
+    pub identifiers: BTreeMap<IdentifierType, String>,
+    /// Which of an audience's two names is its id at Muster.
+    pub named_by: AudienceNaming,
+    /// The slugs or ids of the audiences that are taken, all where it is absent. Events of others are counted only.
+    pub audiences: Option<BTreeSet<AudienceId>>,
+    /// Until then whoever enters was inside before: it earns nothing.
+    #[schemars(with = "Option<String>")]
+    pub backfill_until: Option<Timestamp>,
+}
+
+impl Default for LyticsFormat {
+    fn default() -> Self {
+        let same = ["email", "user_id"].map(|name| Some((name.parse().ok()?, name.to_owned())));
+        Self {
+            identifiers: same.into_iter().flatten().collect(),
+            named_by: AudienceNaming::default(),
+            audiences: None,
+            backfill_until: None,
+        }
+    }
+}
+
+/// Which of an audience's two names is its id at Muster.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum AudienceNaming {
+    /// The slug, which people read and may change.
+    #[default]
+    Slug,
+    /// The id, which never changes.
+    Id,
+}
