@@ -10,6 +10,7 @@ mod embedded;
 mod evidence;
 mod heyloyalty;
 mod load;
+mod lytics;
 mod measures;
 mod missing;
 mod notices;
