@@ -1,6 +1,7 @@
 //! The control plane over HTTP, on the embedded ports.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod sources;
 mod stub;
 
 use std::sync::{Arc, Mutex};
