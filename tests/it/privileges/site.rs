@@ -30,7 +30,7 @@ use muster_tests::world::{RECEIVER_SECRET, SECRET};
 use muster_twins::clock::TwinClock;
 use muster_twins::heyloyalty::{HeyloyaltyTwin, Options};
 use muster_twins::webhook::{self, WebhookTwin};
-use serde_json::Value;
+use serde_json::{Value, json};
 use tower::ServiceExt;
 
 const VENDOR: &str = "https://api.heyloyalty.com";
@@ -233,6 +233,21 @@ impl Site {
             .header("content-type", "application/x-ndjson")
             .body(Body::from(lines.join("\n")));
         send(&self.ingest, request.unwrap()).await.1
+    }
+
+    /// A webhook of Lytics to the source `lytics`, with a token that is fetched for it.
+    pub(super) async fn ingest_with_token(&self, body: &Value) {
+        let form = format!("grant_type=client_credentials&client_id=lytics&client_secret={SECRET}");
+        let request = Request::post("/v1/oauth/lytics/token")
+            .header("content-type", "application/x-www-form-urlencoded")
+            .body(Body::from(form));
+        let (status, granted) = send(&self.ingest, request.unwrap()).await;
+        assert_eq!(status, 200, "{granted}");
+        let request = Request::put("/v1/ingest/lytics")
+            .header("authorization", format!("Bearer {}", granted["access_token"].as_str().unwrap()))
+            .body(Body::from(body.to_string()));
+        let (status, answer) = send(&self.ingest, request.unwrap()).await;
+        assert_eq!((status, &answer["accepted"]), (202, &json!(1)), "{answer}");
     }
 
     /// A webhook of the vendor, with user and password in Base64.

@@ -82,13 +82,18 @@ async fn describe(site: &mut Site) {
 }
 
 /// Audiences and events that nobody knows, and a person who has too much to say.
-async fn take_odd_changes(site: &Site) {
+async fn take_odd_changes(site: &mut Site) {
     let unknown = change("u0", 1, json!({"type": "something.else"}));
     site.ingest(&[entered("u0", "dogs", 1), attribute("u0", "size", 3, 1), unknown]).await;
     let story = "x".repeat(8_000);
     let fields: serde_json::Map<String, Value> = (0..40).map(|number| (format!("f{number}"), json!(story))).collect();
     let answer = site.ingest(&[change("large", 1, json!({"type": "profile.updated", "fields": fields}))]).await;
     assert!(answer.to_string().contains("300 KB"), "{answer}");
+    let lytics = json!({"id": "lytics", "name": "Lytics", "keyed_by": "email", "secret": SECRET,
+        "authentication": {"method": "oauth2"}, "format": {"kind": "lytics"}});
+    site.call("POST", "/v1/sources", lytics).await;
+    site.pass(SECRETS_MAX_AGE);
+    site.ingest_with_token(&json!({"data": {"email": "u0@example.com", "plan": "gold"}})).await;
 }
 
 /// The first walk: so many that they are imported, and compared once that was applied.

@@ -97,3 +97,19 @@ fn queues_are_encrypted_on_the_way_and_at_rest() {
 fn logs_have_an_end() {
     explain("functions without a log group of their own that forgets", &all(rules::logs));
 }
+
+/// The gateway sends what nobody names to the control API, whose token no sender has.
+#[test]
+fn every_way_in_leads_to_ingest() {
+    let stacks = stacks();
+    let routes = stacks.iter().flat_map(|stack| stack.resources("AWS::ApiGatewayV2::Route"));
+    let inward = routes.filter(|route| {
+        let target = route.property("Target").map(Node::texts).unwrap_or_default();
+        target.iter().any(|(text, _)| text.contains("IngestIntegration"))
+    });
+    let mut inward: Vec<_> = inward.filter_map(|route| route.property("RouteKey")?.text().map(str::to_owned)).collect();
+    inward.sort();
+    // Of a source's own route every method: which of them it takes is the source's matter.
+    let expected = ["ANY /v1/ingest/{source}", "POST /v1/oauth/{source}/token", "POST /v1/signals/{activation}"];
+    assert_eq!(inward, expected);
+}
