@@ -13,11 +13,12 @@ use schemars::{JsonSchema, Schema};
 use serde::{Deserialize, Serialize};
 
 use crate::http::Session;
+pub use crate::model::Reads;
 use crate::model::budget::Budget;
 use crate::model::pending::RecordShape;
 use crate::model::{
-    AttributeId, AttributeLink, AttributeType, AudienceId, Earned, Earning, EffectId, FieldName, Identifier, LinkState,
-    PersonKey, Provider, Reason, RecordId, Value,
+    AttributeId, AttributeLink, AttributeType, AudienceId, Earned, Earning, EffectId, FieldName, Identifier,
+    IdentifierType, LinkState, PersonKey, Provider, Reason, RecordId, Value,
 };
 use crate::ports::Secret;
 
@@ -40,6 +41,13 @@ pub trait Destination: Send + Sync {
     fn reads_fields(&self, settings: &serde_json::Value) -> BTreeSet<FieldName> {
         let _ = settings;
         BTreeSet::new()
+    }
+
+    /// Identifiers and profile fields whose values come with every item besides. A change of one alone makes nobody
+    /// pending: the activation's triggers do. Only for settings that were found valid.
+    fn reads(&self, settings: &serde_json::Value) -> Reads {
+        let _ = settings;
+        Reads::default()
     }
 
     /// `https://host` prefixes that may be called; nothing else ever is. The spec's unless the owner names the
@@ -332,8 +340,13 @@ pub struct Shown {
     pub audiences: BTreeMap<AudienceId, Shows>,
     /// Linked attributes with a value known, null where it was cleared.
     pub attributes: BTreeMap<AttributeId, Value>,
-    /// The activation's trigger fields that have a value; see [`Destination::reads_fields`].
+    /// The activation's trigger fields, and those that the destination reads, that have a value; see
+    /// [`Destination::reads_fields`] and [`Destination::reads`].
     pub fields: BTreeMap<FieldName, Value>,
+    /// The identifiers that the destination reads, the preferred one of each type first.
+    pub identifiers: BTreeMap<IdentifierType, Vec<Identifier>>,
+    /// When the source says that the person entered or left, for those audiences of which it said so.
+    pub since: BTreeMap<AudienceId, Timestamp>,
 }
 
 /// Membership as it is to be shown.

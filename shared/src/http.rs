@@ -1,6 +1,7 @@
 //! The only way out: calls to allowed origins, no redirects, a token for every request, timeouts that
 //! end before the run does, and errors that never carry a URL, a body or a header.
 
+mod bearer;
 mod post;
 mod tokens;
 
@@ -22,8 +23,10 @@ use crate::model::endpoint::is_public;
 use crate::model::{AuthorizationId, Lane, Reason, RunId, TraceId};
 use crate::ports::{Clock, Ledger};
 
+use bearer::Bearers;
 use tokens::Purse;
 
+pub use bearer::Bearer;
 pub use post::Posted;
 
 /// Nothing longer than this is believed of a `Retry-After`.
@@ -135,6 +138,7 @@ pub struct Http {
     transport: Arc<dyn Transport>,
     rewrites: Arc<BTreeMap<String, String>>,
     times: HttpTimes,
+    bearers: Arc<Bearers>,
 }
 
 impl Http {
@@ -154,7 +158,7 @@ impl Http {
             .build()
             .map_err(|error| format!("HTTP client: {error}"))?;
         let transport = Arc::new(Network(client.clone()));
-        Ok(Self { client, transport, rewrites: Arc::new(rewrites), times })
+        Ok(Self { client, transport, rewrites: Arc::new(rewrites), times, bearers: Arc::default() })
     }
 
     /// The same client with another way to the hosts: into a stand-in in the same process, say.

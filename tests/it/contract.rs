@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use muster::destinations;
 use muster::model::Provider;
-use muster_tests::worlds::{HeyloyaltyWorld, WebhookWorld};
+use muster_tests::worlds::{CheetahDigitalWorld, HeyloyaltyWorld, WebhookWorld};
 
 /// A module of tests for each world, and the names of all.
 macro_rules! worlds {
@@ -18,6 +18,7 @@ macro_rules! worlds {
 }
 
 worlds! {
+    cheetah_digital => CheetahDigitalWorld::start(),
     heyloyalty => HeyloyaltyWorld::start(),
     webhook => WebhookWorld::start(),
 }

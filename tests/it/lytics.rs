@@ -1,6 +1,7 @@
 //! Lytics' webhooks into a whole installation: whatever of the vendor's documentation is open, and whatever happens on
 //! the way, the rows end as the stand-in of Lytics knows its people.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::body::Body;
@@ -21,36 +22,55 @@ use tower::ServiceExt;
 
 const SECRET: &str = "the-sources-own-secret";
 const NEXT_SECRET: &str = "the-sources-next-secret";
-const SEGMENTS: [&str; 3] = ["buyers", "leads", "vips"];
-const PEOPLE: usize = 12;
+pub(crate) const SEGMENTS: [&str; 3] = ["buyers", "leads", "vips"];
+pub(crate) const PEOPLE: usize = 12;
 /// Moves of a round; each takes a second.
 const STEPS: usize = 90;
 
-struct World {
-    clock: Arc<JumpClock>,
-    twin: LyticsTwin,
-    system: Arc<System>,
+pub(crate) struct World {
+    pub(crate) clock: Arc<JumpClock>,
+    pub(crate) twin: LyticsTwin,
+    pub(crate) system: Arc<System>,
     /// Where the system listens.
     url: String,
 }
 
-fn person(number: usize) -> String {
+pub(crate) fn person(number: usize) -> String {
     format!("p{number}")
 }
 
-fn address(key: &str) -> String {
+pub(crate) fn address(key: &str) -> String {
     format!("{key}@example.com")
+}
+
+/// Where clocks of these stories stand at first.
+pub(crate) fn start() -> Arc<JumpClock> {
+    Arc::new(JumpClock::frozen_at("2026-01-05T07:00:00Z".parse().unwrap()))
 }
 
 impl World {
     /// Three segments, twelve people outside of them, and the source `cdp`, whose secret stands in `x-secret`.
-    async fn new() -> Self {
+    pub(crate) async fn new() -> Self {
         Self::with(json!({"method": "header", "name": "x-secret"}), json!({})).await
     }
 
     /// The same with this authentication, and these settings of the source.
     async fn with(authentication: Value, settings: Value) -> Self {
-        let clock = Arc::new(JumpClock::frozen_at("2026-01-05T07:00:00Z".parse().unwrap()));
+        Self::before(authentication, settings, start(), BTreeMap::new()).await
+    }
+
+    /// The same with the secret in `x-secret`, before a platform whose origins are served elsewhere.
+    pub(crate) async fn before_platform(clock: Arc<JumpClock>, rewrites: BTreeMap<String, String>) -> Self {
+        let authentication = json!({"method": "header", "name": "x-secret"});
+        Self::before(authentication, json!({}), clock, rewrites).await
+    }
+
+    async fn before(
+        authentication: Value,
+        settings: Value,
+        clock: Arc<JumpClock>,
+        rewrites: BTreeMap<String, String>,
+    ) -> Self {
         let twin_time = Arc::clone(&clock);
         let options = Options { clock: TwinClock::given(Arc::new(move || twin_time.now())), ..Options::default() };
         let twin = LyticsTwin::start(options).await.unwrap();
@@ -60,7 +80,7 @@ impl World {
         let people = (0..PEOPLE).map(|number| SeedProfile::with_email(&person(number), &address(&person(number))));
         let people = people.map(|one| one.field("plan", "none").field("user_attributes", json!({"tier": "gold"})));
         twin.seed_profiles(&people.collect::<Vec<_>>()).unwrap();
-        let system = Arc::new(System::open(Wiring::jumping(Arc::clone(&clock))).await.unwrap());
+        let system = Arc::new(System::open(Wiring { rewrites, ..Wiring::jumping(Arc::clone(&clock)) }).await.unwrap());
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let router = system.router.clone();
@@ -75,7 +95,7 @@ impl World {
     }
 
     /// Calls the API, which must succeed.
-    async fn call(&self, method: &str, path: &str, body: Value) -> Value {
+    pub(crate) async fn call(&self, method: &str, path: &str, body: Value) -> Value {
         let body = if body.is_null() { Body::empty() } else { Body::from(body.to_string()) };
         let request = Request::builder()
             .method(method)
@@ -90,7 +110,7 @@ impl World {
     }
 
     /// A job of all segments with the secret in a header.
-    fn job(&self) -> SeedJob {
+    pub(crate) fn job(&self) -> SeedJob {
         let headers = format!("X-Secret: {SECRET}");
         SeedJob {
             authorization: Authorization::Static { headers, params: "from: lytics".to_owned() },
@@ -136,7 +156,7 @@ impl World {
     }
 
     /// Until batches that are not full have gone too.
-    async fn settle(&self) {
+    pub(crate) async fn settle(&self) {
         self.twin.webhooks_settled().await;
         self.clock.advance(SignedDuration::from_secs(300));
         self.twin.webhooks_settled().await;
@@ -151,7 +171,7 @@ impl World {
     }
 
     /// Everybody is in the audiences in which Lytics has them, and in no others.
-    async fn assert_equal(&self) {
+    pub(crate) async fn assert_equal(&self) {
         let mut inside = 0;
         for key in (0..PEOPLE).map(person) {
             let (row, truth) = (self.row(&key).await, self.twin.profile(&key).unwrap());

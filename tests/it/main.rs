@@ -3,6 +3,7 @@
 
 mod aws;
 mod batches;
+mod cheetah_digital;
 mod contract;
 mod deploy;
 mod effects;

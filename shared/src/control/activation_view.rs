@@ -81,6 +81,7 @@ impl From<Activation> for ActivationView {
             settings,
             person_identifier,
             triggers,
+            reads: _,
             earning: _,
             notify,
             notify_url,

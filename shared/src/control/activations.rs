@@ -12,7 +12,7 @@ use super::{Control, ControlError, ControlResult, MAX_NAME, Page, Part, check_de
 use crate::model::activation::DEFAULT_RETRY_WINDOW_HOURS;
 use crate::model::{
     Activation, ActivationId, ActivationStatus, AttributeId, AttributeLink, AudienceId, AudienceLink, AuthorizationId,
-    Earning, FieldName, Identifier, IdentifierType, Job, JobKind, LinkState, Path, Provider, Replay, SourceId,
+    Earning, FieldName, Identifier, IdentifierType, Job, JobKind, LinkState, Path, Provider, Reads, Replay, SourceId,
 };
 use crate::ports::PortResult;
 
@@ -258,6 +258,7 @@ impl Control {
     fn take_over_settings(&self, activation: &mut Activation) {
         if let Some(destination) = self.destination(&activation.destination) {
             activation.triggers.extend(destination.reads_fields(&activation.settings));
+            activation.reads = destination.reads(&activation.settings);
             activation.earning = destination.earns(&activation.settings);
         }
     }
@@ -482,6 +483,7 @@ fn draft(new: NewActivation, now: Timestamp) -> ControlResult<Activation> {
         settings,
         person_identifier,
         triggers,
+        reads: Reads::default(),
         earning: Earning::default(),
         notify,
         notify_url: None,

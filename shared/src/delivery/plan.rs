@@ -156,9 +156,15 @@ fn shown(person: &Person, activation: &Activation, record: &RecordId) -> Shown {
             Some((link.attribute.clone(), entry.value.clone()))
         })
         .collect();
-    let triggers = activation.triggers.iter();
-    let fields = triggers.filter_map(|name| Some((name.clone(), person.fields.get(name)?.value.clone()))).collect();
-    Shown { audiences, attributes, fields }
+    let names = activation.triggers.union(&activation.reads.fields);
+    let fields = names.filter_map(|name| Some((name.clone(), person.fields.get(name)?.value.clone()))).collect();
+    let kinds = activation.reads.identifiers.iter();
+    let identifiers =
+        kinds.filter_map(|kind| Some((kind.clone(), person.identifiers.get(kind)?.value.clone()))).collect();
+    let spoken_of = activation.live_audiences().filter(of_record);
+    let since =
+        spoken_of.filter_map(|audience| Some((audience.clone(), person.memberships.get(audience)?.occurred_at)));
+    Shown { audiences, attributes, fields, identifiers, since: since.collect() }
 }
 
 #[cfg(test)]

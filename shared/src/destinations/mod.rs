@@ -1,5 +1,6 @@
 //! The destinations, a line each.
 
+pub mod cheetah_digital;
 pub mod heyloyalty;
 pub mod webhook;
 
@@ -8,7 +9,7 @@ use crate::model::Provider;
 
 /// Every destination.
 pub fn all() -> Vec<&'static dyn Destination> {
-    vec![&heyloyalty::Heyloyalty, &webhook::Webhook]
+    vec![&cheetah_digital::CheetahDigital, &heyloyalty::Heyloyalty, &webhook::Webhook]
 }
 
 /// The destination of a kind.

@@ -7,7 +7,7 @@ use super::merging::merge_all;
 use super::*;
 use crate::model::effect::Again;
 use crate::model::{
-    ActivationStatus, AttributeLink, AudienceLink, Change, Earning, Identifier, LinkState, Origin, Path, Value,
+    ActivationStatus, AttributeLink, AudienceLink, Change, Earning, Identifier, LinkState, Origin, Path, Reads, Value,
 };
 use crate::model::{TraceId, Transition};
 
@@ -26,6 +26,7 @@ fn activation(id: &str, audience: &str) -> Activation {
         settings: json!({}),
         person_identifier: "ids.email".parse().unwrap(),
         triggers: BTreeSet::new(),
+        reads: Reads::default(),
         earning: Earning::default(),
         notify: None,
         notify_url: None,

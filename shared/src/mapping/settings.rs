@@ -118,7 +118,7 @@ pub enum Encoding {
 
 impl Encoding {
     /// The texts for yes and no.
-    pub(super) fn texts(&self) -> (&str, &str) {
+    pub(crate) fn texts(&self) -> (&str, &str) {
         match self {
             Self::TrueFalse => ("true", "false"),
             Self::OneZero => ("1", "0"),

@@ -9,7 +9,9 @@ use serde::{Deserialize, Serialize};
 use super::change::{Change, Fact};
 use super::effect::Earning;
 use super::endpoint::Endpoint;
-use super::ids::{ActivationId, AttributeId, AudienceId, AuthorizationId, FieldName, Provider, SourceId};
+use super::ids::{
+    ActivationId, AttributeId, AudienceId, AuthorizationId, FieldName, IdentifierType, Provider, SourceId,
+};
 use super::merge::Touched;
 use super::notice::Channel;
 use super::person::Path;
@@ -46,6 +48,9 @@ pub struct Activation {
     /// Fields whose change alone makes a record pending.
     #[serde(default)]
     pub triggers: BTreeSet<FieldName>,
+    /// What the destination is shown of a person besides, as the settings say.
+    #[serde(default, skip_serializing_if = "Reads::is_empty")]
+    pub reads: Reads,
     /// Which transitions must be told once, as the settings say.
     #[serde(default)]
     pub earning: Earning,
@@ -84,6 +89,24 @@ pub struct Activation {
     /// When it was first activated.
     #[serde(default)]
     pub activated_at: Option<Timestamp>,
+}
+
+/// What a destination is shown of a person besides what is linked.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reads {
+    /// Identifiers of these types.
+    #[serde(default)]
+    pub identifiers: BTreeSet<IdentifierType>,
+    /// These fields.
+    #[serde(default)]
+    pub fields: BTreeSet<FieldName>,
+}
+
+impl Reads {
+    /// Whether it is nothing.
+    pub fn is_empty(&self) -> bool {
+        self.identifiers.is_empty() && self.fields.is_empty()
+    }
 }
 
 /// Most turns that are kept: more than an activation can take between two sweeps.

@@ -29,7 +29,7 @@ pub mod value;
 #[cfg(test)]
 mod tests;
 
-pub use activation::{Activation, ActivationStatus, AttributeLink, AudienceLink, LinkState, Turn, Turned};
+pub use activation::{Activation, ActivationStatus, AttributeLink, AudienceLink, LinkState, Reads, Turn, Turned};
 pub use catalog::{Attribute, Audience, Authorization, Source, SourceAuthentication};
 pub use change::{Change, Fact, Origin};
 pub use deployed::Deployed;

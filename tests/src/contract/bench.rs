@@ -219,14 +219,14 @@ impl<'w> Bench<'w> {
             .collect();
         match self.spec().shape {
             RecordShape::PerPerson => {
-                let shown = Shown { audiences, attributes, fields: BTreeMap::new() };
+                let shown = Shown { audiences, attributes, ..Shown::default() };
                 vec![self.item(person, RecordId::Person, 0, Action::Show(shown))]
             }
             RecordShape::PerPersonAndAudience => audiences
                 .into_iter()
                 .map(|(id, shows)| {
                     let audiences = BTreeMap::from([(id.clone(), shows)]);
-                    let shown = Shown { audiences, attributes: attributes.clone(), fields: BTreeMap::new() };
+                    let shown = Shown { audiences, attributes: attributes.clone(), ..Shown::default() };
                     self.item(person, RecordId::Audience(id), 0, Action::Show(shown))
                 })
                 .collect(),
@@ -267,10 +267,26 @@ impl<'w> Bench<'w> {
         assert_eq!(self.shown(person), Some(self.appearing(want)), "person {person}");
     }
 
+    /// Whether the vendor shows of an item what was wanted. Of a record for one audience that is the membership: the
+    /// person's other records may fare otherwise.
+    pub fn shows(&self, id: &ItemId, want: &Want) -> bool {
+        let person = self.person(id);
+        let (shown, wanted) = (self.shown(person), self.appearing(want));
+        match &id.record {
+            RecordId::Person => shown == Some(wanted),
+            RecordId::Audience(audience) => {
+                let place = self.links.audiences.iter().position(|linked| linked.id == *audience);
+                place.is_some_and(|place| {
+                    shown.is_some_and(|shown| shown.memberships[place] == wanted.memberships[place])
+                })
+            }
+        }
+    }
+
     /// What a want looks like once it is read back.
     pub fn appearing(&self, want: &Want) -> Reading {
         let appears = |membership| self.world.appears(&self.settings, membership);
-        let text = |city: &str| Value::Text(city.to_owned());
+        let text = |city: &str| Value::Text(self.world.appears_as(city));
         Reading {
             memberships: vec![appears(want.cats), appears(want.dogs)],
             attributes: vec![

@@ -57,6 +57,10 @@ pub trait VendorWorld: Send + Sync {
     fn appears(&self, settings: &Json, membership: Membership) -> Membership;
     /// An attribute as the vendor shows it, null where it holds nothing.
     fn attribute(&self, person: u16, attribute: &LinkedAttribute) -> Option<Value>;
+    /// As what a text is to appear.
+    fn appears_as(&self, text: &str) -> String {
+        text.to_owned()
+    }
     /// The name that the vendor's users read for an audience; `None` where the vendor is told none.
     fn label(&self, audience: &LinkedAudience) -> Option<String>;
     /// All that the vendor holds under a key, times of writing included; equal where nothing was written.

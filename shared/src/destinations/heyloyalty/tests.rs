@@ -112,7 +112,7 @@ fn shown(attributes: &[(&str, Value)]) -> Action {
             ("dogs".parse().unwrap(), Shows::Never),
         ]),
         attributes: attributes.iter().map(|(id, value)| (id.parse().unwrap(), value.clone())).collect(),
-        fields: BTreeMap::new(),
+        ..Shown::default()
     })
 }
 

@@ -42,7 +42,7 @@ fn items() -> Vec<Item> {
     let shown = Shown {
         audiences: audiences.into_iter().map(|(id, shows)| (id.parse().unwrap(), shows)).collect(),
         attributes: attributes.into_iter().map(|(id, value)| (id.parse().unwrap(), value)).collect(),
-        fields: BTreeMap::new(),
+        ..Shown::default()
     };
     vec![
         item(1, 0, "anna@example.com", Action::Show(shown)),

@@ -1,0 +1,245 @@
+//! The wire: tokens, the routes that are used, and what each status means.
+
+use std::collections::BTreeMap;
+
+use jiff::SignedDuration;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use reqwest::{Method, StatusCode};
+use serde::Deserialize;
+use serde_json::Value as Json;
+
+use super::config::Credentials;
+use super::tables::{Listing, Table, TableColumn};
+use crate::destination::said::{cut, redact};
+use crate::destination::{Applied, Failure};
+use crate::http::{Answer, Bearer, Session};
+use crate::model::Reason;
+use crate::ports::Secret;
+
+const TOKEN: &str = "/services2/authorization/oAuth2/Token";
+const DATA: &str = "/services2/api/Data";
+const TABLE: &str = "/services2/api/Table";
+/// Rows of a page that are asked for.
+const PAGE: usize = 100;
+/// More pages than any account has: an answer that never ends must.
+const MOST_PAGES: usize = 200;
+/// A token is left alone so long before its end.
+const EARLY: SignedDuration = SignedDuration::from_mins(5);
+/// What stands for itself in a query (RFC 3986).
+const QUERY: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+
+/// One account's API.
+pub(super) struct Api<'a> {
+    session: &'a Session,
+    secret: &'a Secret,
+    credentials: Credentials,
+}
+
+/// What became of a load that was answered.
+pub(super) enum Loaded {
+    /// It was taken, to be loaded soon.
+    Taken,
+    /// It will be refused again as it is; `said` is as the vendor said it.
+    Refused { status: u16, said: String },
+}
+
+#[derive(Deserialize)]
+struct TokenAnswer {
+    access_token: String,
+    expires_in: f64,
+}
+
+impl<'a> Api<'a> {
+    pub(super) fn new(session: &'a Session, secret: &'a Secret) -> Result<Self, Failure> {
+        let credentials =
+            Credentials::read(secret).map_err(|error| Failure::Unauthorized { reason: Reason::new(error) })?;
+        Ok(Self { session, secret, credentials })
+    }
+
+    /// Loads records.
+    pub(super) async fn load(&self, body: &Json) -> Result<Loaded, Failure> {
+        let bytes = serde_json::to_vec(body).unwrap_or_default();
+        let answer = self.call(Method::POST, self.credentials.data_origin(), DATA, Some(bytes)).await?;
+        match answer.status.as_u16() {
+            // A page is of somebody on the way: the API speaks JSON, a plain sentence, or nothing.
+            200..=299 if is_page(&answer) => Err(open("an answer that is not the API's came")),
+            200..=299 => Ok(Loaded::Taken),
+            status @ (400 | 413 | 422) => Ok(Loaded::Refused { status, said: message(&answer) }),
+            _ => Err(judge(&answer)),
+        }
+    }
+
+    /// The first tables, enough to see that they may be listed.
+    pub(super) async fn can_list(&self) -> Result<(), Failure> {
+        self.get(&format!("{TABLE}?count=1")).await.map(drop)
+    }
+
+    /// All tables, in the vendor's order.
+    pub(super) async fn tables(&self) -> Result<Vec<Table>, Failure> {
+        let mut tables = Listing::<Table>::default();
+        tables.add(&self.get(&format!("{TABLE}?count={PAGE}")).await?)?;
+        // `index` may count pages, from 0 or from 1, or tables.
+        let mut index = 1;
+        for _ in 0..MOST_PAGES {
+            let page = self.get(&format!("{TABLE}?count={PAGE}&index={index}")).await?;
+            let added = tables.add(&page)?;
+            if added.new == 0 && index > 1 {
+                return Ok(tables.items);
+            }
+            index = if added.new > 0 && added.known > 0 { tables.items.len() } else { index + 1 };
+        }
+        Err(unreadable("the list of tables does not end"))
+    }
+
+    /// All columns of a table.
+    pub(super) async fn columns(&self, table: &Table) -> Result<Vec<TableColumn>, Failure> {
+        let mut columns = Listing::<TableColumn>::default();
+        let path = format!("{TABLE}?viewId={}&count={PAGE}", table.id);
+        columns.add(&self.get(&path).await?)?;
+        for page in 1..MOST_PAGES {
+            let added = columns.add(&self.get(&format!("{path}&page={page}")).await?)?;
+            if added.new == 0 && page > 1 {
+                return Ok(columns.items);
+            }
+        }
+        Err(unreadable("the list of columns does not end"))
+    }
+
+    async fn get(&self, path: &str) -> Result<Answer, Failure> {
+        let answer = self.call(Method::GET, self.credentials.api_origin(), path, None).await?;
+        match answer.status.as_u16() {
+            200..=299 => Ok(answer),
+            400 | 404 => {
+                let said = redact(&message(&answer), "", "");
+                let reason =
+                    format!("Cheetah Digital refuses to list tables: status {}: {said}", answer.status.as_u16());
+                Err(Failure::Misconfigured { reason: Reason::new(reason) })
+            }
+            _ => Err(judge(&answer)),
+        }
+    }
+
+    /// With a token; a refused one is renewed once.
+    async fn call(
+        &self,
+        method: Method,
+        origin: &'static str,
+        path: &str,
+        body: Option<Vec<u8>>,
+    ) -> Result<Answer, Failure> {
+        let bearer = self.bearer(None).await?;
+        let answer = self.send(method.clone(), origin, path, body.clone(), &bearer).await?;
+        if answer.status != StatusCode::UNAUTHORIZED {
+            return Ok(answer);
+        }
+        let renewed = self.bearer(Some(&bearer)).await?;
+        self.send(method, origin, path, body, &renewed).await
+    }
+
+    async fn send(
+        &self,
+        method: Method,
+        origin: &'static str,
+        path: &str,
+        body: Option<Vec<u8>>,
+        bearer: &Bearer,
+    ) -> Result<Answer, Failure> {
+        let build = |request: reqwest::RequestBuilder| {
+            let request = request.bearer_auth(bearer.expose()).header("accept", "application/json");
+            match body {
+                Some(body) => request.header("content-type", "application/json; charset=utf-8").body(body),
+                None => request,
+            }
+        };
+        self.session.send(method, origin, path, build).await
+    }
+
+    async fn bearer(&self, refused: Option<&Bearer>) -> Result<Bearer, Failure> {
+        self.session.bearer(self.secret, refused, self.fetch()).await
+    }
+
+    async fn fetch(&self) -> Result<Bearer, Failure> {
+        let Credentials { consumer_key, consumer_secret, client_id, .. } = &self.credentials;
+        let mut form = vec![("grant_type", "password"), ("username", consumer_key), ("password", consumer_secret)];
+        form.extend(client_id.as_deref().map(|id| ("client_id", id)));
+        let encoded = form.iter().map(|(name, value)| format!("{name}={}", utf8_percent_encode(value, QUERY)));
+        let body = encoded.collect::<Vec<_>>().join("&");
+        let build = |request: reqwest::RequestBuilder| {
+            let request = request.header("content-type", "application/x-www-form-urlencoded");
+            request.header("accept", "application/json").body(body)
+        };
+        let asked_at = self.session.now();
+        let answer = self.session.send(Method::POST, self.credentials.token_origin(), TOKEN, build).await;
+        let answer = answer.map_err(nothing_applied)?;
+        match answer.status.as_u16() {
+            200..=299 => {
+                let token: TokenAnswer = serde_json::from_slice(&answer.body)
+                    .map_err(|_| nothing_applied(open("the answer to the request for a token cannot be read")))?;
+                let lives = SignedDuration::try_from_secs_f64(token.expires_in.clamp(0.0, 1e9)).unwrap_or_default();
+                let used = lives - EARLY.min(lives / 10);
+                Ok(Bearer::new(&token.access_token, asked_at.saturating_add(used).unwrap_or(asked_at)))
+            }
+            400 | 401 | 403 => {
+                let reason = "Cheetah Digital gives no token for the consumer key and secret: look whether they are of this \
+                              region and still valid";
+                Err(Failure::Unauthorized { reason: Reason::new(reason) })
+            }
+            _ => Err(nothing_applied(judge(&answer))),
+        }
+    }
+}
+
+/// What a status means that is no answer to the question.
+fn judge(answer: &Answer) -> Failure {
+    let status = answer.status.as_u16();
+    match status {
+        401 | 403 => {
+            let reason =
+                format!("Cheetah Digital answered with status {status}: the key's user lacks the right to do this");
+            Failure::Unauthorized { reason: Reason::new(reason) }
+        }
+        429 => Failure::RateLimited { retry_after: answer.retry_after },
+        404 | 405 | 410 | 415 => {
+            let reason = format!("Cheetah Digital answered with status {status}: look at region and hosts");
+            Failure::Misconfigured { reason: Reason::new(reason) }
+        }
+        300..=399 => {
+            Failure::Misconfigured { reason: Reason::new("Cheetah Digital redirects: look at region and hosts") }
+        }
+        _ => open(&format!("Cheetah Digital answered with status {status}")),
+    }
+}
+
+fn open(reason: &str) -> Failure {
+    Failure::Retryable { reason: Reason::new(reason), applied: Applied::Open }
+}
+
+pub(super) fn unreadable(reason: &str) -> Failure {
+    Failure::Retryable { reason: Reason::new(reason), applied: Applied::No }
+}
+
+/// Of a request that carried no record.
+fn nothing_applied(failure: Failure) -> Failure {
+    match failure {
+        Failure::Retryable { reason, applied: _ } => Failure::Retryable { reason, applied: Applied::No },
+        Failure::RateLimited { .. }
+        | Failure::PutOff { .. }
+        | Failure::Rejected { .. }
+        | Failure::Unauthorized { .. }
+        | Failure::Misconfigured { .. } => failure,
+    }
+}
+
+fn is_page(answer: &Answer) -> bool {
+    answer.body.trim_ascii_start().starts_with(b"<")
+}
+
+/// What an answer says in words: `message` in any case, else its beginning.
+fn message(answer: &Answer) -> String {
+    let members: Option<BTreeMap<String, Json>> = serde_json::from_slice(&answer.body).ok();
+    let said = members.and_then(|members| {
+        let member = members.into_iter().find(|(name, _)| name.eq_ignore_ascii_case("message"))?;
+        member.1.as_str().map(str::to_owned)
+    });
+    said.unwrap_or_else(|| cut(&String::from_utf8_lossy(&answer.body), 2048).to_owned())
+}

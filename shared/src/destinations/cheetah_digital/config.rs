@@ -1,0 +1,370 @@
+//! Settings and credentials of a Cheetah Digital activation, read strictly.
+
+use std::collections::BTreeSet;
+
+use jiff::tz::TimeZone;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::destination::strict;
+use crate::mapping::settings::Encoding;
+use crate::mapping::{Column, ColumnMapping, ColumnType, CompiledMapping, MappingError, Need};
+use crate::ports::Secret;
+
+/// Most records of one call that may be asked for.
+const MOST_RECORDS: u16 = 500;
+
+/// Settings of a Cheetah Digital activation.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Settings {
+    /// The table's own name (not its display name), as it is shown when tables are listed: `lytics_audience`.
+    pub table: String,
+    /// The column that tells people apart: it gets the activation's person identifier.
+    pub person_column: String,
+    /// The column that gets the audience's id at its source (Lytics: the slug). It has to belong to the table's unique
+    /// identifier, or a person's audiences overwrite each other.
+    pub audience_column: String,
+    /// The column that says whether the person is inside.
+    pub subscription_column: String,
+    /// How inside and outside are written there: Cheetah has no yes and no of its own.
+    #[serde(default)]
+    pub subscription: Encoding,
+    /// The column that gets the time of entering or leaving.
+    #[serde(default)]
+    pub timestamp: Option<TimestampColumn>,
+    /// Further columns of the table's unique identifier, besides the person's and the audience's. Each has to be among
+    /// `columns`. A person whose value changes there is told to leave under the old one first.
+    #[serde(default)]
+    pub key_columns: BTreeSet<String>,
+    /// Further columns: a value of the person for each.
+    #[serde(default)]
+    pub columns: Vec<ColumnMapping>,
+    /// Columns that hold a consent (type Preference). Muster writes none of them unless it is named here: a value could
+    /// subscribe somebody again who opted out.
+    #[serde(default)]
+    pub preference_columns: BTreeSet<String>,
+    /// What the vendor's loader is told of columns.
+    #[serde(default)]
+    pub options: Options,
+    /// Most records of one call, 1 to 500. Cheetah's documents leave open whether it takes more than one.
+    #[serde(default = "one")]
+    #[schemars(range(min = 1, max = 500))]
+    pub records_per_call: u16,
+}
+
+fn one() -> u16 {
+    1
+}
+
+/// A column for the time of entering or leaving.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TimestampColumn {
+    /// Its name.
+    pub column: String,
+    /// How times are written, by strftime's directives.
+    #[serde(default = "date_format")]
+    pub format: String,
+    /// The IANA time zone in which they are written.
+    #[serde(default = "utc")]
+    pub time_zone: String,
+}
+
+fn date_format() -> String {
+    "%Y-%m-%d %H:%M:%S".to_owned()
+}
+
+fn utc() -> String {
+    "UTC".to_owned()
+}
+
+/// What the vendor's loader is told of columns (`_importOptions`).
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Options {
+    /// Columns that keep a value that they have (`_preserveData`): the first time somebody was seen, say.
+    pub preserve: BTreeSet<String>,
+    /// Columns that are compared by case (`_caseSensitive`).
+    pub case_sensitive: BTreeSet<String>,
+    /// Columns that collect values instead of holding the last one (`_appendMultiValue`).
+    pub append: BTreeSet<String>,
+    /// Preference columns in which an opt-out stays (`_preserveOptOut`).
+    pub preserve_opt_out: BTreeSet<String>,
+    /// Columns of addresses that are not held against the list of banned ones (`_ignoreBanList`).
+    pub ignore_ban_list: BTreeSet<String>,
+    /// Where the last three of these are written; Cheetah's documents leave it open.
+    pub placement: Placement,
+}
+
+/// Where some options are written.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Placement {
+    /// With the columns that they are for.
+    #[default]
+    Inside,
+    /// Beside them, for the whole table.
+    Beside,
+}
+
+impl Settings {
+    /// Reads settings strictly, the mapping with them.
+    ///
+    /// # Errors
+    /// With the JSON path and the reason.
+    pub fn read(json: &serde_json::Value) -> Result<Self, String> {
+        let settings: Self = strict::settings(json)?;
+        settings.check()?;
+        Ok(settings)
+    }
+
+    fn check(&self) -> Result<(), String> {
+        if !(1..=MOST_RECORDS).contains(&self.records_per_call) {
+            return Err(format!("$.records_per_call: must be from 1 to {MOST_RECORDS}"));
+        }
+        let own = self.own_columns();
+        let mut seen = BTreeSet::new();
+        for (setting, column) in &own {
+            if column.is_empty() {
+                return Err(format!("$.{setting}: must name a column"));
+            }
+            if !seen.insert(*column) {
+                return Err(format!("$.{setting}: the column `{column}` is written by another setting already"));
+            }
+        }
+        if let Some(mapped) = self.columns.iter().find(|mapping| seen.contains(mapping.column.as_str())) {
+            return Err(format!("$.columns: `{}` is written by a setting of its own already", mapped.column));
+        }
+        let mapped: BTreeSet<&str> = self.columns.iter().map(|mapping| mapping.column.as_str()).collect();
+        if let Some(key) = self.key_columns.iter().find(|key| !mapped.contains(key.as_str())) {
+            return Err(format!("$.key_columns: `{key}` is not among `columns`: say what it gets"));
+        }
+        if self.subscription == Encoding::Preference && !self.preference_columns.contains(&self.subscription_column) {
+            return Err(format!(
+                "$.subscription: `preference` writes a consent; name `{}` in `preference_columns` if that is meant",
+                self.subscription_column
+            ));
+        }
+        if let Some(timestamp) = &self.timestamp {
+            TimeZone::get(&timestamp.time_zone).map_err(|_| "$.timestamp.time_zone: no IANA time zone".to_owned())?;
+            jiff::fmt::strtime::format(&timestamp.format, &jiff::Timestamp::UNIX_EPOCH.to_zoned(TimeZone::UTC))
+                .map_err(|error| format!("$.timestamp.format: {error}"))?;
+        }
+        self.compile(None).map(drop).map_err(|errors| in_words(&errors))
+    }
+
+    /// The columns with a setting of their own, by setting.
+    fn own_columns(&self) -> Vec<(&'static str, &str)> {
+        let timestamp = self.timestamp.as_ref().map(|timestamp| ("timestamp.column", timestamp.column.as_str()));
+        [
+            ("person_column", self.person_column.as_str()),
+            ("audience_column", self.audience_column.as_str()),
+            ("subscription_column", self.subscription_column.as_str()),
+        ]
+        .into_iter()
+        .chain(timestamp)
+        .collect()
+    }
+
+    /// Every column that is written.
+    pub(super) fn written_columns(&self) -> impl Iterator<Item = &str> {
+        let own = self.own_columns().into_iter().map(|(_, column)| column);
+        own.chain(self.columns.iter().map(|mapping| mapping.column.as_str()))
+    }
+
+    /// The mapping of the further columns, held against those that the table has where they are known.
+    pub(super) fn compile(&self, known: Option<&[Column]>) -> Result<CompiledMapping, Vec<MappingError>> {
+        let need = |name: &str| if self.key_columns.contains(name) { Need::Key } else { Need::Optional };
+        // Cheetah tells no types: what is not said is a text of 255 characters.
+        let column = |column: &Column| Column {
+            need: need(&column.name),
+            kind: column.kind.or(Some(ColumnType::Text)),
+            ..column.clone()
+        };
+        let described: Vec<Column> = match known {
+            Some(known) => known.iter().map(column).collect(),
+            None => self.columns.iter().map(|mapping| column(&Column::named(&mapping.column))).collect(),
+        };
+        CompiledMapping::compile(&self.columns, Some(&described))
+    }
+}
+
+/// The first mistakes of a mapping, in one line.
+pub(super) fn in_words(errors: &[MappingError]) -> String {
+    let most = errors.iter().take(5).map(|error| format!("$.columns: {error}")).collect::<Vec<_>>();
+    match errors.len().saturating_sub(most.len()) {
+        0 => most.join("; "),
+        more => format!("{}; and {more} more", most.join("; ")),
+    }
+}
+
+/// Credentials of a Cheetah Digital account: an API key of a web user with the rights to load data.
+#[derive(Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Credentials {
+    /// The consumer key, as the screen "API Keys" shows it.
+    pub consumer_key: String,
+    /// The consumer secret.
+    pub consumer_secret: String,
+    /// The client id, where the account wants one.
+    #[serde(default)]
+    pub client_id: Option<String>,
+    /// Where the account lives.
+    pub region: Region,
+    /// Other hosts than the region's, where support names some.
+    #[serde(default)]
+    pub hosts: Hosts,
+}
+
+/// Where an account lives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Region {
+    /// North America.
+    Na,
+    /// Europe.
+    Eu,
+    /// Japan.
+    Jp,
+}
+
+/// Other hosts than the region's.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Hosts {
+    /// For tokens.
+    pub token: Option<Host>,
+    /// For data.
+    pub data: Option<Host>,
+    /// For tables and searches.
+    pub api: Option<Host>,
+}
+
+/// A host that the vendor's documents name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum Host {
+    /// North America.
+    #[serde(rename = "api.eccmp.com")]
+    ApiEccmpCom,
+    /// North America, data and event triggers.
+    #[serde(rename = "aet.eccmp.com")]
+    AetEccmpCom,
+    /// North America, tokens, older.
+    #[serde(rename = "login.eccmp.com")]
+    LoginEccmpCom,
+    /// Europe.
+    #[serde(rename = "api.ccmp.eu")]
+    ApiCcmpEu,
+    /// Europe, as one page of the vendor prints it.
+    #[serde(rename = "api.eccmp.eu")]
+    ApiEccmpEu,
+    /// Japan.
+    #[serde(rename = "api.marketingsuite.jp")]
+    ApiMarketingsuiteJp,
+    /// Japan, event triggers.
+    #[serde(rename = "aet.marketingsuite.jp")]
+    AetMarketingsuiteJp,
+}
+
+/// Everything that may be called.
+pub(super) const ORIGINS: &[&str] = &[
+    "https://api.eccmp.com",
+    "https://aet.eccmp.com",
+    "https://login.eccmp.com",
+    "https://api.ccmp.eu",
+    "https://api.eccmp.eu",
+    "https://api.marketingsuite.jp",
+    "https://aet.marketingsuite.jp",
+];
+
+impl Host {
+    fn origin(self) -> &'static str {
+        match self {
+            Self::ApiEccmpCom => "https://api.eccmp.com",
+            Self::AetEccmpCom => "https://aet.eccmp.com",
+            Self::LoginEccmpCom => "https://login.eccmp.com",
+            Self::ApiCcmpEu => "https://api.ccmp.eu",
+            Self::ApiEccmpEu => "https://api.eccmp.eu",
+            Self::ApiMarketingsuiteJp => "https://api.marketingsuite.jp",
+            Self::AetMarketingsuiteJp => "https://aet.marketingsuite.jp",
+        }
+    }
+}
+
+impl std::fmt::Debug for Credentials {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Credentials([redacted])")
+    }
+}
+
+impl Credentials {
+    /// Reads credentials strictly.
+    ///
+    /// # Errors
+    /// With the JSON path and the reason, never a value.
+    pub fn read(secret: &Secret) -> Result<Self, String> {
+        let credentials: Self = strict::credentials(secret)?;
+        for (name, text) in
+            [("consumer_key", &credentials.consumer_key), ("consumer_secret", &credentials.consumer_secret)]
+        {
+            if text.trim().is_empty() || text.len() > 512 {
+                return Err(format!("$.{name}: must have 1 to 512 characters"));
+            }
+        }
+        Ok(credentials)
+    }
+
+    pub(super) fn token_origin(&self) -> &'static str {
+        self.hosts
+            .token
+            .unwrap_or(match self.region {
+                Region::Na => Host::ApiEccmpCom,
+                Region::Eu => Host::ApiCcmpEu,
+                Region::Jp => Host::ApiMarketingsuiteJp,
+            })
+            .origin()
+    }
+
+    pub(super) fn data_origin(&self) -> &'static str {
+        self.hosts
+            .data
+            .unwrap_or(match self.region {
+                Region::Na => Host::AetEccmpCom,
+                Region::Eu => Host::ApiCcmpEu,
+                Region::Jp => Host::ApiMarketingsuiteJp,
+            })
+            .origin()
+    }
+
+    pub(super) fn api_origin(&self) -> &'static str {
+        self.hosts
+            .api
+            .unwrap_or(match self.region {
+                Region::Na => Host::ApiEccmpCom,
+                Region::Eu => Host::ApiCcmpEu,
+                Region::Jp => Host::ApiMarketingsuiteJp,
+            })
+            .origin()
+    }
+}
+
+/// Whether a word of the vendor for a type means a consent.
+pub(super) fn is_preference(kind: &str) -> bool {
+    kind.eq_ignore_ascii_case("preference")
+}
+
+/// A word of the vendor for a type, where it says one.
+pub(super) fn column_type(kind: &str) -> Option<ColumnType> {
+    Some(match kind.to_ascii_lowercase().replace([' ', '_'], "").as_str() {
+        "string" => ColumnType::Text,
+        "longstring" => ColumnType::LongText,
+        "datetime" | "date/time" | "date" => ColumnType::DateTime,
+        "decimal" | "money" | "money/decimal" => ColumnType::Decimal,
+        "integer" => ColumnType::Integer,
+        "biginteger" => ColumnType::BigInteger,
+        "email" => ColumnType::Email,
+        "phone" => ColumnType::Phone,
+        _ => return None,
+    })
+}
