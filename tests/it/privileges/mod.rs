@@ -4,6 +4,7 @@
 mod on_behalf;
 mod receiver;
 mod site;
+mod table;
 mod tour;
 
 use std::collections::BTreeSet;

@@ -12,12 +12,36 @@ pub(super) struct OnBehalf {
     pub(super) because: &'static str,
 }
 
-const FUNCTIONS: &[&str] =
-    &["ingest", "heyloyalty-live", "heyloyalty-bulk", "webhook-live", "webhook-bulk", "backfill", "api"];
+const FUNCTIONS: &[&str] = &[
+    "ingest",
+    "cheetah-digital-live",
+    "cheetah-digital-bulk",
+    "heyloyalty-live",
+    "heyloyalty-bulk",
+    "webhook-live",
+    "webhook-bulk",
+    "backfill",
+    "api",
+];
 /// Those that may be attached to the owner's subnets.
-const CALLING_VENDORS: &[&str] =
-    &["heyloyalty-live", "heyloyalty-bulk", "webhook-live", "webhook-bulk", "backfill", "api"];
-const DELIVERIES: &[&str] = &["heyloyalty-live", "heyloyalty-bulk", "webhook-live", "webhook-bulk"];
+const CALLING_VENDORS: &[&str] = &[
+    "cheetah-digital-live",
+    "cheetah-digital-bulk",
+    "heyloyalty-live",
+    "heyloyalty-bulk",
+    "webhook-live",
+    "webhook-bulk",
+    "backfill",
+    "api",
+];
+const DELIVERIES: &[&str] = &[
+    "cheetah-digital-live",
+    "cheetah-digital-bulk",
+    "heyloyalty-live",
+    "heyloyalty-bulk",
+    "webhook-live",
+    "webhook-bulk",
+];
 
 pub(super) const ON_BEHALF: &[OnBehalf] = &[
     OnBehalf {

@@ -27,6 +27,7 @@ use muster_runtime::emulator::Emulator;
 use muster_runtime::recorder::{Call, Recorder, Units};
 use muster_tests::notices::{NOTICES, NoticeReceiver};
 use muster_tests::world::{RECEIVER_SECRET, SECRET};
+use muster_twins::cheetah_digital::CheetahDigitalTwin;
 use muster_twins::clock::TwinClock;
 use muster_twins::heyloyalty::{HeyloyaltyTwin, Options};
 use muster_twins::webhook::{self, WebhookTwin};
@@ -121,6 +122,7 @@ pub(super) struct Site {
     pub(super) clock: Arc<JumpClock>,
     pub(super) twin: HeyloyaltyTwin,
     pub(super) receiver: WebhookTwin,
+    pub(super) tables: CheetahDigitalTwin,
     pub(super) notices: NoticeReceiver,
     /// Begins the names of everything here.
     pub(super) prefix: String,
@@ -158,13 +160,16 @@ impl Site {
         settings.endpoint = Some(recorder.url.clone());
         let (twin, receiver) = start_twins(&clock).await;
         let notices = NoticeReceiver::start().await.unwrap();
+        let tables = super::table::start(&clock).await;
         let rewrites = [
             (VENDOR.to_owned(), twin.api_url()),
             (RECEIVER.to_owned(), receiver.api_url().unwrap()),
             (NOTICES.to_owned(), notices.url.clone()),
         ];
+        let hosts = tables.origins().map(|(origin, at)| (origin.to_owned(), at));
+        let rewrites: BTreeMap<String, String> = rewrites.into_iter().chain(hosts).collect();
         let wiring = Wiring {
-            http: Http::new(HttpTimes::default(), rewrites.into()).unwrap(),
+            http: Http::new(HttpTimes::default(), rewrites).unwrap(),
             prefix: prefix.clone(),
             clock: clock.clone(),
             letters: Arc::default(),
@@ -192,6 +197,7 @@ impl Site {
             clock,
             twin,
             receiver,
+            tables,
             notices,
             prefix,
             recorder,

@@ -13,8 +13,8 @@ use muster_tests::world::{LIST, SECRET, at, attribute, change, entered, exited};
 use muster_twins::heyloyalty::{Fault, FaultKind, FaultMatch, RetryAfter, SeedList, SeedMember, SeededFaults};
 use serde_json::{Value, json};
 
-use super::receiver;
 use super::site::Site;
+use super::{receiver, table};
 
 /// As many as go in one file.
 const CROWD: usize = 200;
@@ -34,6 +34,7 @@ pub(super) async fn whole(site: &mut Site) {
         lose_credentials(site, lane).await;
     }
     receiver::whole(site).await;
+    table::whole(site).await;
     prepare_in_trouble(site).await;
     take_signals(site).await;
     end_people(site).await;

@@ -16,7 +16,7 @@ use schemars::schema_for;
 
 use crate::destination::said::redact;
 use crate::destination::{
-    Checked, Context, Destination, Discovered, Failure, Finding, Item, ItemId, Links, Mode, Place, PlaceField,
+    Action, Checked, Context, Destination, Discovered, Failure, Finding, Item, ItemId, Links, Mode, Place, PlaceField,
     Preparation, Reads, Spec, Verdict, Verdicts,
 };
 use crate::http::Session;
@@ -152,7 +152,8 @@ impl Destination for CheetahDigital {
                 Made::Rows { former, row, memo, left_alone } => {
                     first.extend(former.map(|record| Load { item, record }));
                     verdicts.insert(item.id.clone(), taken(&memo, left_alone.as_ref()));
-                    let line = if item.id.step > 0 { &mut first } else { &mut then };
+                    // A key that somebody leaves may be somebody else's in the same batch.
+                    let line = if matches!(item.action, Action::Show(_)) { &mut then } else { &mut first };
                     line.push(Load { item, record: row });
                 }
                 Made::Rejected(reason) => {
