@@ -62,6 +62,40 @@ pub async fn accept(
     items: Vec<Item>,
     trace: TraceId,
 ) -> Result<Accepted, AcceptError> {
+    take(ports, catalog, steps, source, items, Telling::Nudge(trace)).await
+}
+
+/// The same without nudging anybody: whoever calls has the source's people walked afterwards.
+///
+/// # Errors
+/// As [`accept`].
+pub async fn store(
+    ports: &Ports,
+    catalog: &CachedCatalog,
+    steps: &dyn Steps,
+    source: &Source,
+    items: Vec<Item>,
+) -> Result<Accepted, AcceptError> {
+    take(ports, catalog, steps, source, items, Telling::Nobody).await
+}
+
+/// Whether activations are told of what was stored.
+#[derive(Clone, Copy)]
+enum Telling {
+    /// At once, as a part of this trace.
+    Nudge(TraceId),
+    /// By a walk that comes later.
+    Nobody,
+}
+
+async fn take(
+    ports: &Ports,
+    catalog: &CachedCatalog,
+    steps: &dyn Steps,
+    source: &Source,
+    items: Vec<Item>,
+    telling: Telling,
+) -> Result<Accepted, AcceptError> {
     let now = ports.clock.now();
     let snapshot = catalog.snapshot().await?;
     discovery::note(ports.catalog.as_ref(), catalog, &snapshot, source, &items, now).await?;
@@ -78,17 +112,21 @@ pub async fn accept(
             former_for: snapshot.former_for(&source.id),
             sightings_for: source.sightings_for(),
         },
-        trace,
         concerned: BTreeMap::new(),
         survivors: BTreeSet::new(),
         existing: BTreeSet::new(),
         accepted: Accepted::default(),
     };
     let written = run.write(by_person(items)).await;
-    // Whoever was written is nudged even where others could not be: nobody may come again for them.
-    run.nudge().await?;
-    written?;
-    steps.reached(Step::PeopleNudged);
+    match telling {
+        // Whoever was written is nudged even where others could not be: nobody may come again for them.
+        Telling::Nudge(trace) => {
+            run.nudge(trace).await?;
+            written?;
+            steps.reached(Step::PeopleNudged);
+        }
+        Telling::Nobody => written?,
+    }
     let accepted = run.accepted;
     #[expect(clippy::cast_precision_loss, reason = "a request has a thousand changes")]
     ports.meter.note(Metric::Accepted(&source.id), accepted.accepted as f64);
@@ -124,7 +162,6 @@ struct Run<'a> {
     /// The source's, those for which changes are counted.
     activations: Vec<&'a Activation>,
     context: MergeContext,
-    trace: TraceId,
     /// Whom each activation must look at.
     concerned: BTreeMap<ActivationId, BTreeSet<PersonKey>>,
     /// As whom merged people live on.
@@ -199,13 +236,13 @@ impl Run<'_> {
         }
     }
 
-    async fn nudge(&self) -> PortResult<()> {
+    async fn nudge(&self, trace: TraceId) -> PortResult<()> {
         let sends =
             self.activations.iter().filter(|activation| activation.status.delivers()).filter_map(|activation| {
                 let survivors = self.survivors.intersection(&self.existing);
                 let concerned = self.concerned.get(&activation.id).into_iter().flatten();
                 let people: BTreeSet<PersonKey> = concerned.chain(survivors).copied().collect();
-                let messages = nudges(activation, &people, self.context.now, self.trace);
+                let messages = nudges(activation, &people, self.context.now, trace);
                 let queue = QueueName::Destination(activation.destination.clone(), Lane::Live);
                 (!messages.is_empty()).then_some(async move { self.ports.queue.send(&queue, messages).await })
             });

@@ -18,6 +18,7 @@ pub mod mapping;
 pub mod metrics;
 pub mod model;
 pub mod ports;
+pub mod scans;
 pub mod sources;
 mod standard_webhooks;
 pub mod steps;

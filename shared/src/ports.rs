@@ -14,7 +14,7 @@ use crate::metrics::Meter;
 use crate::model::budget::{Grant, Spend};
 use crate::model::{
     ActivationId, AuthorizationId, Effect, EffectId, Flight, FlightId, Job, JobId, KeyHash, Message, Person, PersonKey,
-    QueueName, RecordId, SourceId, Standing, Version,
+    QueueName, RecordId, Scan, ScanId, SourceId, Standing, Version,
 };
 
 pub use notices::{Event, Events, Notices};
@@ -325,6 +325,15 @@ pub trait Ledger: Send + Sync {
     /// An activation's jobs, the newest first; all jobs where `None`. A store may forget those that ended
     /// three months ago.
     async fn jobs(&self, activation: Option<&ActivationId>) -> PortResult<Vec<Job>>;
+
+    /// Writes a scan on condition that its stored revision is still `read_revision` (0: there must be none of its
+    /// id). Answers whether it did.
+    async fn put_scan(&self, scan: &Scan, read_revision: u64) -> PortResult<bool>;
+    /// One scan.
+    async fn scan(&self, id: &ScanId) -> PortResult<Option<Scan>>;
+    /// A source's scans, the newest first; all scans where `None`. A store may forget those that ended three months
+    /// ago.
+    async fn scans(&self, source: Option<&SourceId>) -> PortResult<Vec<Scan>>;
 
     /// Notes that a person's erasure must be seen through.
     async fn note_erasure(&self, person: PersonKey, at: Timestamp) -> PortResult<()>;

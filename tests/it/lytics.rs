@@ -81,28 +81,46 @@ impl World {
         let twin_time = Arc::clone(&clock);
         let options = Options { clock: TwinClock::given(Arc::new(move || twin_time.now())), ..Options::default() };
         let twin = LyticsTwin::start(options).await.unwrap();
+        let world = Self::around(twin, clock, rewrites).await;
         for slug in SEGMENTS {
-            twin.seed_segment(&SeedSegment::new(slug, slug)).unwrap();
+            world.twin.seed_segment(&SeedSegment::new(slug, slug)).unwrap();
         }
         let people = (0..PEOPLE).map(|number| SeedProfile::with_email(&person(number), &address(&person(number))));
         let people = people.map(|one| one.field("plan", "none").field("user_attributes", json!({"tier": "gold"})));
-        twin.seed_profiles(&people.collect::<Vec<_>>()).unwrap();
+        world.twin.seed_profiles(&people.collect::<Vec<_>>()).unwrap();
+        world.make_source(authentication, settings).await;
+        world
+    }
+
+    /// An installation beside this stand-in, without any source, before platforms whose origins are served elsewhere.
+    async fn around(twin: LyticsTwin, clock: Arc<JumpClock>, mut rewrites: BTreeMap<String, String>) -> Self {
+        rewrites.insert("https://api.lytics.io".to_owned(), twin.api_url());
         let system = Arc::new(System::open(Wiring { rewrites, ..Wiring::jumping(Arc::clone(&clock)) }).await.unwrap());
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let router = system.router.clone();
         tokio::spawn(async move { axum::serve(listener, router).await });
-        let world = Self { clock, twin, system, url };
+        Self { clock, twin, system, url }
+    }
+
+    /// The source `cdp`.
+    pub(crate) async fn make_source(&self, authentication: Value, settings: Value) {
         let mut format = json!({"kind": "lytics"});
         format.as_object_mut().unwrap().extend(settings.as_object().unwrap().clone());
         let source = json!({"id": "cdp", "name": "Lytics", "keyed_by": "email", "authentication": authentication,
             "format": format, "secret": SECRET});
-        world.call("POST", "/v1/sources", source).await;
-        world
+        self.call("POST", "/v1/sources", source).await;
     }
 
     /// Calls the API, which must succeed.
     pub(crate) async fn call(&self, method: &str, path: &str, body: Value) -> Value {
+        let (status, answer) = self.try_call(method, path, body).await;
+        assert!((200..300).contains(&status), "{method} {path}: {status} {answer}");
+        answer
+    }
+
+    /// Calls the API; answers status and body.
+    pub(crate) async fn try_call(&self, method: &str, path: &str, body: Value) -> (u16, Value) {
         let body = if body.is_null() { Body::empty() } else { Body::from(body.to_string()) };
         let request = Request::builder()
             .method(method)
@@ -110,10 +128,9 @@ impl World {
             .header("authorization", format!("Bearer {}", self.system.token))
             .header("content-type", "application/json");
         let answer = self.system.router.clone().oneshot(request.body(body).unwrap()).await.unwrap();
-        let status = answer.status();
+        let status = answer.status().as_u16();
         let bytes = axum::body::to_bytes(answer.into_body(), usize::MAX).await.unwrap();
-        assert!(status.is_success(), "{method} {path}: {status} {}", String::from_utf8_lossy(&bytes));
-        serde_json::from_slice(&bytes).unwrap_or(Value::Null)
+        (status, serde_json::from_slice(&bytes).unwrap_or(Value::Null))
     }
 
     /// A job of all segments with the secret in a header.
@@ -170,7 +187,7 @@ impl World {
         self.twin.webhooks_settled().await;
     }
 
-    async fn row(&self, key: &str) -> Option<Person> {
+    pub(crate) async fn row(&self, key: &str) -> Option<Person> {
         let (source, kind) = ("cdp".parse().unwrap(), "email".parse().unwrap());
         let value = Identifier::normalise(&kind, &address(key)).unwrap();
         let key = self.system.engine.installation.person(&source, &kind, &value);
@@ -203,7 +220,7 @@ impl World {
     }
 
     /// What the source's owner is told of, by name.
-    async fn left_out(&self) -> Value {
+    pub(crate) async fn left_out(&self) -> Value {
         let source = self.call("GET", "/v1/sources/cdp", Value::Null).await;
         let named = source["left_out"].as_array().unwrap().iter();
         named.map(|one| (one["name"].as_str().unwrap().to_owned(), one["count"].clone())).collect()

@@ -3,6 +3,7 @@
 
 mod aws;
 mod batches;
+mod cheetah_backfill;
 mod cheetah_digital;
 mod contract;
 mod deploy;
@@ -10,8 +11,10 @@ mod effects;
 mod embedded;
 mod evidence;
 mod heyloyalty;
+mod interrupted;
 mod load;
 mod lytics;
+mod lytics_scans;
 mod measures;
 mod missing;
 mod notices;

@@ -48,7 +48,9 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "metrics",
         ],
     ),
-    // It starts the engine's walks, and says what the notes of sources mean.
+    // Brings what sources are asked for to the rows, and has the engine walk them.
+    ("scans", &["model", "ports", "http", "destination", "catalog", "ingest", "sources", "delivery"]),
+    // It starts the engine's walks and sources' scans, and says what the notes of sources mean.
     (
         "control",
         &[
@@ -61,6 +63,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "catalog",
             "installation",
             "delivery",
+            "scans",
             "sources",
             "standard_webhooks",
         ],

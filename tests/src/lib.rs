@@ -1,5 +1,6 @@
 //! What the tests of several places share.
 
+pub mod call;
 pub mod contract;
 pub mod notices;
 pub mod port_suite;

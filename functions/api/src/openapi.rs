@@ -6,16 +6,17 @@ use std::sync::LazyLock;
 
 use muster::control::{
     AccountingView, ActivationChange, ActivationView, AttributeView, AudienceView, AuthorizationChange, EffectView,
-    EffectWord, KeptRecord, NewActivation, NewAudience, NewAuthorization, NewSource, NoticeReceiver, Page,
-    PersonEvidence, PersonQuery, ReasonsView, SignalLogin, SourceEdit, SourceView,
+    EffectWord, KeptRecord, NewAccess, NewActivation, NewAudience, NewAuthorization, NewSource, NoticeReceiver, Page,
+    PersonEvidence, PersonQuery, ReasonsView, Resumption, ScanView, SignalLogin, SourceEdit, SourceView,
 };
 use muster::destination::{Checked, Discovered};
 use muster::model::{Authorization, Job, Replay};
+use muster::scans::NewScan;
 use schemars::generate::SchemaSettings;
 use serde_json::{Value, json};
 
 use crate::Problem;
-use crate::routes::{self, DestinationView, NewSecret, Reconcile, Renaming};
+use crate::routes::{self, DestinationView, NewSecret, OfferedAudiences, Reconcile, Renaming};
 
 static DOCUMENT: LazyLock<Value> = LazyLock::new(build);
 
@@ -76,10 +77,13 @@ fn schemas() -> Value {
         EffectView,
         EffectWord,
         Job,
+        NewAccess,
         NewActivation,
         NewAudience,
         NewAuthorization,
+        NewScan,
         NewSecret,
+        OfferedAudiences,
         NoticeReceiver,
         SignalLogin,
         NewSource,
@@ -92,6 +96,7 @@ fn schemas() -> Value {
         Page<EffectView>,
         Page<Job>,
         Page<KeptRecord>,
+        Page<ScanView>,
         Page<SourceView>,
         PersonEvidence,
         PersonQuery,
@@ -100,6 +105,8 @@ fn schemas() -> Value {
         Reconcile,
         Renaming,
         Replay,
+        Resumption,
+        ScanView,
         SourceView,
     );
     Value::Object(generator.take_definitions(true))

@@ -1,9 +1,10 @@
 //! Walks and preparations from the jobs queue, and what happens by the clock: the sweep every minute, the
 //! catch-up every day.
 
-use aws_lambda_events::event::sqs::{SqsBatchResponse, SqsEvent};
-use jiff::SignedDuration;
+use aws_lambda_events::event::sqs::{BatchItemFailure, SqsBatchResponse, SqsEvent, SqsMessage};
+use jiff::{SignedDuration, Timestamp};
 use muster::delivery::Engine;
+use muster::model::{Message, ScanId};
 use serde::{Deserialize, Serialize};
 
 /// What a schedule asks for.
@@ -50,13 +51,31 @@ pub async fn handle(engine: &Engine, event: Event, remaining: SignedDuration) ->
         Event::Task(Task::Sweep) => serde_json::to_value(engine.sweep().await.map_err(|error| error.to_string())?),
         Event::Task(Task::CatchUp) => {
             let jobs = engine.catch_up().await.map_err(|error| error.to_string())?;
-            serde_json::to_value(serde_json::json!({ "started": jobs }))
+            let scans = muster::scans::start_daily(engine).await.map_err(|error| error.to_string())?;
+            serde_json::to_value(serde_json::json!({ "started": jobs, "scans": scans }))
         }
     };
     done.map_err(|error| error.to_string())
 }
 
-/// A batch of the jobs queue; the messages are those of the delivery queues, and are read alike.
-pub async fn handle_jobs(engine: &Engine, event: SqsEvent, remaining: SignedDuration) -> SqsBatchResponse {
-    muster_deliver::handle(engine, event, remaining).await
+/// A batch of the jobs queue. The messages are those of the delivery queues, and are read alike, but for scans: they ask
+/// sources.
+pub async fn handle_jobs(engine: &Engine, mut event: SqsEvent, remaining: SignedDuration) -> SqsBatchResponse {
+    let deadline = engine.ports.clock.now().saturating_add(remaining).unwrap_or(Timestamp::MAX);
+    let scan_of = |record: &SqsMessage| match Message::decode(record.body.as_deref().unwrap_or_default()) {
+        Ok(Message::Scan { scan }) => Some((record.message_id.clone().unwrap_or_default(), scan)),
+        Ok(_) | Err(_) => None,
+    };
+    let scans: Vec<(String, ScanId)> = event.records.iter().filter_map(scan_of).collect();
+    event.records.retain(|record| scan_of(record).is_none());
+    let mut response = muster_deliver::handle(engine, event, remaining).await;
+    for (message, scan) in scans {
+        if let Err(error) = muster::scans::go_on(engine, &scan, deadline).await {
+            tracing::error!(%scan, %error, "a scan could not go on; its message comes again");
+            let mut failure = BatchItemFailure::default();
+            failure.item_identifier = message;
+            response.batch_item_failures.push(failure);
+        }
+    }
+    response
 }

@@ -5,9 +5,10 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 use muster::clock::SystemClock;
 use muster::embedded::JumpClock;
+use muster_local::demo::cheetah::Scenario;
 use muster_local::demo::{self, Running, Talk};
 use muster_local::kill::KillAt;
 use muster_local::system::{System, Wiring};
@@ -20,7 +21,7 @@ use tokio::net::TcpListener;
 #[command(
     name = "muster",
     version,
-    after_help = "Examples:\n  muster demo\n  muster demo --shuffle 7 --repeat 3\n  muster demo --faults 7 --json\n  muster local --data ./data --port 8080\n  muster local --data ./data --twins"
+    after_help = "Examples:\n  muster demo\n  muster demo --shuffle 7 --repeat 3\n  muster demo --faults 7 --json\n  muster demo --scenario cheetah\n  muster local --data ./data --port 8080\n  muster local --data ./data --twins"
 )]
 struct Cli {
     #[command(subcommand)]
@@ -58,6 +59,19 @@ struct DemoArgs {
     /// Print one JSON object instead of text.
     #[arg(long)]
     json: bool,
+    /// What is played: `cdnow`, customers' purchases to a stand-in for Heyloyalty; or `cheetah`, members of Lytics'
+    /// audiences to a table of Cheetah Digital, while people come and go.
+    #[arg(long, value_enum, default_value_t = Played::Cdnow)]
+    scenario: Played,
+    /// Of `cheetah`: people who are in an audience at the beginning.
+    #[arg(long, value_name = "N", default_value_t = 5_000, value_parser = clap::value_parser!(u32).range(10..=1_000_000))]
+    members: u32,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Played {
+    Cdnow,
+    Cheetah,
 }
 
 #[derive(Args)]
@@ -112,11 +126,32 @@ fn say(text: &str) {
 }
 
 async fn run_demo(args: DemoArgs) -> Result<ExitCode, String> {
-    let DemoArgs { events, shuffle, repeat, faults, json } = args;
+    let DemoArgs { events, shuffle, repeat, faults, json, scenario, members } = args;
     let talk = if json { Talk::Quiet } else { Talk::Loud };
+    if scenario == Played::Cheetah {
+        let only_of_cdnow = events.is_some() || shuffle.is_some() || repeat != 1;
+        if only_of_cdnow {
+            return Err("--events, --shuffle and --repeat are of the scenario `cdnow`".to_owned());
+        }
+        return run_cheetah(members, faults, talk).await;
+    }
     let repeat = usize::try_from(repeat).map_err(|error| error.to_string())?;
     let report = demo::run(demo::Request { events, shuffle, repeat, faults, talk }).await?;
     if json {
+        say(&serde_json::to_string(&report).map_err(|error| error.to_string())?);
+    } else {
+        report.print();
+    }
+    Ok(if report.equal { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+async fn run_cheetah(members: u32, faults: Option<u64>, talk: Talk) -> Result<ExitCode, String> {
+    let members = usize::try_from(members).map_err(|error| error.to_string())?;
+    let scenario = Scenario { members, moves: members / 5, faults, talk, ..Scenario::default() };
+    // With faults, a stand-in that never answers is given up sooner.
+    let patience = faults.map_or(scenario.patience, |_| std::time::Duration::from_secs(1));
+    let report = demo::cheetah::play(&Scenario { patience, ..scenario }).await?;
+    if talk == Talk::Quiet {
         say(&serde_json::to_string(&report).map_err(|error| error.to_string())?);
     } else {
         report.print();

@@ -212,8 +212,10 @@ impl Runner {
         let flight = flight.map(after_sweep);
         let jobs = engine.ports.ledger.jobs(None).await?;
         let job = jobs.iter().filter_map(|job| job.stalls_at(engine.times.sweep_age)).min();
+        let scans = engine.ports.ledger.scans(None).await?;
+        let scan = scans.iter().filter_map(|scan| scan.stalls_at(engine.times.sweep_age)).min();
         let notice = engine.notices_due().await?.map(after_sweep);
-        Ok([message, flight, job.map(after_sweep), notice].into_iter().flatten().min())
+        Ok([message, flight, job.map(after_sweep), scan.map(after_sweep), notice].into_iter().flatten().min())
     }
 
     async fn keep_schedules(&mut self) -> PortResult<()> {

@@ -1,4 +1,4 @@
-//! Flights, budgets, jobs, erasures, counters and marks, and the claims of [`super::claims`]: one table with
+//! Flights, budgets, jobs, scans, erasures, counters and marks, and the claims of [`super::claims`]: one table with
 //! a partition key `pk` and a sort key `sk`.
 //!
 //! | `pk` | `sk` | holds |
@@ -8,6 +8,7 @@
 //! | `claim/<activation>/<key>` | `-` | holder `h`, the last other who asked `c` |
 //! | `allowance/<authorization>` | `-` | body `b`, revision `n` |
 //! | `job` | id | body `b`, status and cursor `t`; `ttl` once it ended |
+//! | `scan` | id | body `b`, revision `n`; `ttl` once it ended |
 //! | `counter` | name | count `n` |
 //! | `mark` | name | `at` |
 //! | `mail/<key>` | `-` | see [`super::mailer`] |
@@ -21,12 +22,16 @@ use async_trait::async_trait;
 use aws_sdk_dynamodb::types::AttributeValue;
 use futures::stream::{self, StreamExt, TryStreamExt};
 use jiff::{SignedDuration, Timestamp};
+use serde::de::DeserializeOwned;
 
 use super::claims;
 use super::stored;
 use super::table::{Item, PARALLEL, ROUNDS, Table, Update, Updated, number, pause, text};
 use crate::model::budget::{Allowance, Grant, Spend};
-use crate::model::{ActivationId, AuthorizationId, Flight, FlightId, Job, JobId, JobStatus, KeyHash, PersonKey};
+use crate::model::{
+    ActivationId, AuthorizationId, Flight, FlightId, Job, JobId, JobStatus, KeyHash, PersonKey, Scan, ScanId,
+    ScanStatus, SourceId,
+};
 use crate::ports::{Claim, Ledger, PortError, PortResult};
 
 pub(super) const STORE: &str = "ledger";
@@ -76,14 +81,26 @@ fn place(job: &Job) -> AttributeValue {
 /// The update that stores a job.
 fn job_update(job: &Job) -> PortResult<Update> {
     let ended = job.ended_at.filter(|_| job.status != JobStatus::Running);
-    let expires = ended.and_then(|ended| ended.saturating_add(ENDED_JOBS).ok());
-    let set = if expires.is_some() { "SET b = :b, t = :t, #ttl = :ttl" } else { "SET b = :b, t = :t" };
-    let update = Update::new(key("job", job.id.as_str()), set);
-    let update = update.value(":b", stored::encode(STORE, job)?.value).value(":t", place(job));
-    Ok(match expires {
-        Some(at) => update.name("#ttl", "ttl").value(":ttl", number(u64::try_from(at.as_second()).unwrap_or_default())),
-        None => update,
-    })
+    let update = ending(key("job", job.id.as_str()), "SET b = :b, t = :t", ended);
+    Ok(update.value(":b", stored::encode(STORE, job)?.value).value(":t", place(job)))
+}
+
+/// The update that stores a scan.
+fn scan_update(scan: &Scan) -> PortResult<Update> {
+    let ended = scan.ended_at.filter(|_| scan.status != ScanStatus::Running);
+    let update = ending(key("scan", scan.id.as_str()), "SET b = :b, n = :n", ended);
+    Ok(update.value(":b", stored::encode(STORE, scan)?.value).value(":n", number(scan.revision)))
+}
+
+/// An update of something that is forgotten some time after it ended.
+fn ending(at: Item, set: &str, ended: Option<Timestamp>) -> Update {
+    match ended.and_then(|ended| ended.saturating_add(ENDED_JOBS).ok()) {
+        Some(expires) => {
+            let seconds = number(u64::try_from(expires.as_second()).unwrap_or_default());
+            Update::new(at, format!("{set}, #ttl = :ttl")).name("#ttl", "ttl").value(":ttl", seconds)
+        }
+        None => Update::new(at, format!("{set} REMOVE #ttl")).name("#ttl", "ttl"),
+    }
 }
 
 impl LedgerTable {
@@ -100,6 +117,18 @@ impl LedgerTable {
         });
         let found: Vec<Vec<Item>> = stream::iter(read).buffer_unordered(PARALLEL).try_collect().await?;
         Ok(found.into_iter().flatten().collect())
+    }
+
+    /// The bodies of a partition that have not expired.
+    async fn kept<T: DeserializeOwned>(&self, partition: &str) -> PortResult<Vec<T>> {
+        let now = u64::try_from(self.table.clock.now().as_second()).unwrap_or_default();
+        let mut kept = Vec::new();
+        for item in self.table.query(("pk", partition), "sk", "").await? {
+            if !item.contains_key("ttl") || self.table.number_of(&item, "ttl")? > now {
+                kept.push(stored::decode(STORE, self.table.text_of(&item, "sk")?, self.table.of(&item, "b")?)?);
+            }
+        }
+        Ok(kept)
     }
 
     /// Writes an allowance that was read at `revision` (0: there was none), or answers the item that came first.
@@ -213,19 +242,31 @@ impl Ledger for LedgerTable {
     }
 
     async fn jobs(&self, activation: Option<&ActivationId>) -> PortResult<Vec<Job>> {
-        let now = self.table.clock.now();
-        let mut jobs = Vec::new();
-        for item in self.table.query(("pk", "job"), "sk", "").await? {
-            let what = self.table.text_of(&item, "sk")?;
-            let job: Job = stored::decode(STORE, what, self.table.of(&item, "b")?)?;
-            let expired = item.contains_key("ttl")
-                && self.table.number_of(&item, "ttl")? <= u64::try_from(now.as_second()).unwrap_or_default();
-            if !expired && activation.is_none_or(|activation| job.activation == *activation) {
-                jobs.push(job);
-            }
-        }
+        let mut jobs: Vec<Job> = self.kept("job").await?;
+        jobs.retain(|job| activation.is_none_or(|activation| job.activation == *activation));
         jobs.sort_by(|a, b| (b.started_at, &b.id).cmp(&(a.started_at, &a.id)));
         Ok(jobs)
+    }
+
+    async fn put_scan(&self, scan: &Scan, read_revision: u64) -> PortResult<bool> {
+        let update = scan_update(scan)?;
+        let update = match read_revision {
+            0 => update.when("attribute_not_exists(pk)"),
+            read => update.when("n = :read").value(":read", number(read)),
+        };
+        Ok(matches!(self.table.update_once(update).await?, Updated::Done))
+    }
+
+    async fn scan(&self, id: &ScanId) -> PortResult<Option<Scan>> {
+        let item = self.table.get(key("scan", id.as_str())).await?;
+        item.map(|item| stored::decode(STORE, id.as_str(), self.table.of(&item, "b")?)).transpose()
+    }
+
+    async fn scans(&self, source: Option<&SourceId>) -> PortResult<Vec<Scan>> {
+        let mut scans: Vec<Scan> = self.kept("scan").await?;
+        scans.retain(|scan| source.is_none_or(|source| scan.source == *source));
+        scans.sort_by(|a, b| (b.started_at, &b.id).cmp(&(a.started_at, &a.id)));
+        Ok(scans)
     }
 
     async fn note_erasure(&self, person: PersonKey, at: Timestamp) -> PortResult<()> {

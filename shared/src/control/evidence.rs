@@ -8,7 +8,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::effects::EffectView;
-use super::{Control, ControlError, ControlResult, MAX_PART, Page, Part, page};
+use super::{Control, ControlError, ControlResult, MAX_PART, Page, Part, page_of_newest};
 use crate::model::accounting::Accounting;
 use crate::model::pending::{Due, RecordShape, due, records};
 use crate::model::{
@@ -422,16 +422,8 @@ impl Control {
     pub async fn jobs(&self, id: &ActivationId, part: &Part) -> ControlResult<Page<Job>> {
         self.activation(id).await?;
         let jobs = self.ports.ledger.jobs(Some(id)).await?;
-        let Some(after) = &part.after else {
-            return Ok(part_of_jobs(jobs, part.limit));
-        };
-        let rest = jobs.into_iter().skip_while(|job| job.id.as_str() != after).skip(1).collect();
-        Ok(part_of_jobs(rest, part.limit))
+        Ok(page_of_newest(jobs, part, |job| job.id.to_string()))
     }
-}
-
-fn part_of_jobs(jobs: Vec<Job>, limit: usize) -> Page<Job> {
-    page(jobs, &Part { after: None, limit }, |job| job.id.to_string())
 }
 
 fn view_person(person: &Person, activations: BTreeMap<ActivationId, StandingView>) -> PersonEvidence {

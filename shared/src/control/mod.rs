@@ -16,6 +16,7 @@ pub mod evidence;
 pub mod notices;
 pub mod reasons;
 mod reconcile;
+mod scans;
 pub mod signals;
 pub mod sources;
 #[cfg(test)]
@@ -44,6 +45,7 @@ pub use effects::{EffectView, EffectWord};
 pub use evidence::{AccountingView, Kept, KeptRecord, PersonEvidence, PersonQuery};
 pub use notices::NoticeReceiver;
 pub use reasons::{ReasonsPart, ReasonsView};
+pub use scans::{Doing, NewAccess, Resumption, ScanView};
 pub use signals::SignalLogin;
 pub use sources::{LeftOut, NewSource, OAuth2Client, SourceEdit, SourceSecret, SourceView};
 
@@ -139,6 +141,18 @@ pub fn page<T>(items: Vec<T>, part: &Part, id: impl Fn(&T) -> String) -> Page<T>
     let items: Vec<T> = rest.by_ref().take(limit).collect();
     let next = rest.next().and_then(|_| items.last().map(&id));
     Page { items, next }
+}
+
+/// The same of `items` that are the newest first, whatever the order of their ids.
+pub fn page_of_newest<T>(items: Vec<T>, part: &Part, id: impl Fn(&T) -> String) -> Page<T> {
+    let first = Part { after: None, limit: part.limit };
+    match &part.after {
+        None => page(items, &first, id),
+        Some(after) => {
+            let rest = items.into_iter().skip_while(|item| id(item) != *after).skip(1).collect();
+            page(rest, &first, id)
+        }
+    }
 }
 
 /// Reads a field that is there, `null` included, where absence means "unchanged".

@@ -154,9 +154,14 @@ fn check_format(
     keyed_by: &IdentifierType,
     authentication: &SourceAuthentication,
 ) -> ControlResult<()> {
-    let SourceFormat::Lytics(LyticsFormat { identifiers, .. }) = format else { return Ok(()) };
+    let SourceFormat::Lytics(LyticsFormat { identifiers, scan_fields, .. }) = format else { return Ok(()) };
     if *authentication == SourceAuthentication::StandardWebhooks {
         return Err(ControlError::invalid("authentication.method", "Lytics signs nothing: use `oauth2` or `header`"));
+    }
+    if let Some(fields) = scan_fields
+        && fields.iter().any(|field| field.is_empty() || field.contains(','))
+    {
+        return Err(ControlError::invalid("format.scan_fields", "must be names of members, without commas"));
     }
     if identifiers.values().any(String::is_empty) {
         return Err(ControlError::invalid("format.identifiers", "must name a member of the profile for each type"));
@@ -200,7 +205,8 @@ impl Control {
         check_format(&format, &keyed_by, &authentication)?;
         check_sightings_days(sightings_days)?;
         secret.check(&authentication)?;
-        let source = Source { id, name, keyed_by, authentication, format, sightings_days, created_at: self.now() };
+        let source =
+            Source { id, name, keyed_by, authentication, format, sightings_days, access: None, created_at: self.now() };
         let stored = Secret(json!({ "current": secret.0 }));
         let kept = (&*vault_name(&source.id), &stored);
         let is_repeat = |stored: &Source| *stored == Source { created_at: stored.created_at, ..source.clone() };

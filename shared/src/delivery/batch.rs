@@ -21,6 +21,7 @@ impl Engine {
                 | Message::Signal { .. }
                 | Message::SignalKey { .. }
                 | Message::Job { .. }
+                | Message::Scan { .. }
                 | Message::Prepare { .. }
                 | Message::Tell { .. }) => keep_failure(&mut failed, vec![id], self.act(message, deadline).await),
             }
@@ -50,6 +51,11 @@ impl Engine {
             Message::Signal { activation, vendor_id } => self.signal(&activation, &vendor_id, deadline).await,
             Message::SignalKey { activation, key } => self.signal_key(&activation, key).await,
             Message::Job { job } => self.walk(&job, deadline).await,
+            // Whoever takes from the jobs queue has scans handled first; they ask sources, of which this knows nothing.
+            Message::Scan { scan } => {
+                tracing::error!(%scan, "a scan was brought to a function that delivers; the sweep tells it to go on");
+                Ok(())
+            }
             Message::Prepare { activation, attempts } => self.prepare(&activation, attempts, deadline).await,
             Message::Tell { activation } => self.tell(&activation, deadline).await,
         }

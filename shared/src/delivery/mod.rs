@@ -35,6 +35,7 @@ use rand::rngs::StdRng;
 
 pub use notices::receiver_secret;
 pub use plan::{Arrival, Plan, plan};
+pub(crate) use retry::backoff;
 pub use times::{InvalidTimes, Times};
 pub use walk::{is_wanted, start_job, start_reconciliation, start_replay};
 
@@ -98,12 +99,12 @@ impl Dice {
         Self(Mutex::new(StdRng::from_rng(&mut rand::rng())))
     }
 
-    fn number(&self) -> u32 {
+    pub(crate) fn number(&self) -> u32 {
         use rand::RngExt;
         self.0.lock().unwrap_or_else(PoisonError::into_inner).random()
     }
 
-    fn roll(&self, below: SignedDuration) -> SignedDuration {
+    pub(crate) fn roll(&self, below: SignedDuration) -> SignedDuration {
         use rand::RngExt;
         let mut rng = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         below.mul_f64(rng.random::<f64>())

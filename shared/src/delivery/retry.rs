@@ -12,7 +12,7 @@ const CAP: SignedDuration = SignedDuration::from_mins(15);
 const LEAST: SignedDuration = SignedDuration::from_millis(500);
 
 /// Waits so long after the `attempts`th failure (from 1).
-pub(super) fn backoff(attempts: u32, retry_after: Option<SignedDuration>, dice: &Dice) -> SignedDuration {
+pub(crate) fn backoff(attempts: u32, retry_after: Option<SignedDuration>, dice: &Dice) -> SignedDuration {
     let ceiling = BASE.checked_mul(1 << attempts.saturating_sub(1).min(16)).unwrap_or(CAP).min(CAP);
     dice.roll(ceiling).max(LEAST).max(retry_after.unwrap_or(SignedDuration::ZERO))
 }

@@ -28,7 +28,7 @@ pub struct Swept {
     pub landed: usize,
     /// Erasures and merges seen through.
     pub erased: usize,
-    /// Walks that were told to go on.
+    /// Walks and scans that were told to go on.
     pub revived: usize,
     /// Activations to be tried or compared again.
     pub looked_at: usize,

@@ -11,7 +11,7 @@ use crate::catalog::{Edit, edit_activation, get};
 use crate::model::pending::{Due, RecordShape, due, records};
 use crate::model::{
     Activation, ActivationId, ActivationStatus, Job, JobId, JobKind, JobStatus, Lane, Message, Nudge, PersonKey,
-    QueueName, Reason, ReconcileMode, Reconciliation, Replay,
+    QueueName, Reason, ReconcileMode, Reconciliation, Replay, Scan,
 };
 use crate::ports::{Doubted, MAX_DELAY, Outgoing, PortResult, Ports, Row, Segment, Walked};
 use crate::steps::Step;
@@ -98,7 +98,7 @@ impl Engine {
         Ok(started)
     }
 
-    /// Tells jobs to go on that nobody went on with for as long as a flight may stand: their message was lost,
+    /// Tells walks and scans to go on that nobody went on with for as long as a flight may stand: their message was lost,
     /// or never sent.
     pub(super) async fn revive_jobs(&self, now: Timestamp) -> PortResult<usize> {
         let mut revived = 0;
@@ -110,6 +110,16 @@ impl Engine {
             self.send_message(&QueueName::Jobs, &message, SignedDuration::ZERO).await?;
             let told = Job { moved_at: Some(now), ..job.clone() };
             self.ports.ledger.advance_job(&job, &told).await?;
+            revived += 1;
+        }
+        for scan in self.ports.ledger.scans(None).await? {
+            if scan.stalls_at(self.times.sweep_age).is_none_or(|stalls_at| stalls_at > now) {
+                continue;
+            }
+            let message = Message::Scan { scan: scan.id.clone() };
+            self.send_message(&QueueName::Jobs, &message, SignedDuration::ZERO).await?;
+            let told = Scan { moved_at: now, revision: scan.revision + 1, ..scan.clone() };
+            self.ports.ledger.put_scan(&told, scan.revision).await?;
             revived += 1;
         }
         Ok(revived)

@@ -1,4 +1,4 @@
-//! Flights, claims, budgets, jobs, erasures, counters and marks.
+//! Flights, claims, budgets, jobs, scans, erasures, counters and marks.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -10,7 +10,9 @@ use serde::de::DeserializeOwned;
 
 use super::database::{Database, Failure, at, decode, encode, signed, time, unsigned};
 use crate::model::budget::{Allowance, Grant, Spend};
-use crate::model::{ActivationId, AuthorizationId, Flight, FlightId, Job, JobId, KeyHash, PersonKey};
+use crate::model::{
+    ActivationId, AuthorizationId, Flight, FlightId, Job, JobId, KeyHash, PersonKey, Scan, ScanId, SourceId,
+};
 use crate::ports::{Claim, Ledger, PortResult};
 
 const STORE: &str = "ledger";
@@ -25,17 +27,17 @@ fn body_of<T: DeserializeOwned>(transaction: &Connection, sql: &str, id: &str) -
     body.map(|body| decode(&body, || id.to_owned())).transpose()
 }
 
-/// The bodies of the rows of one activation, or of all, found by `sql` with the activation as `?1`.
+/// The bodies of the rows of one activation or source, or of all, found by `sql` with its id as `?1`.
 async fn bodies_of<T: DeserializeOwned>(
     database: &Database,
     sql: &'static str,
-    activation: Option<&ActivationId>,
+    of: Option<&str>,
 ) -> PortResult<Vec<T>> {
-    let activation = activation.map(ActivationId::to_string);
+    let of = of.map(str::to_owned);
     let raw: Vec<(String, Vec<u8>)> = database
         .read(STORE, move |transaction| {
             let mut statement = transaction.prepare_cached(sql)?;
-            let rows = statement.query_map([activation], |row| Ok((row.get(0)?, row.get(1)?)))?;
+            let rows = statement.query_map([of], |row| Ok((row.get(0)?, row.get(1)?)))?;
             Ok(rows.collect::<Result<_, _>>()?)
         })
         .await?;
@@ -129,7 +131,7 @@ impl Ledger for LedgerTables {
 
     async fn flights(&self, activation: Option<&ActivationId>) -> PortResult<Vec<Flight>> {
         let sql = "SELECT id, body FROM flights WHERE ?1 IS NULL OR activation = ?1";
-        let mut flights: Vec<Flight> = bodies_of(&self.database, sql, activation).await?;
+        let mut flights: Vec<Flight> = bodies_of(&self.database, sql, activation.map(ActivationId::as_str)).await?;
         flights.sort_by(|a, b| (a.started_at, &a.id).cmp(&(b.started_at, &b.id)));
         Ok(flights)
     }
@@ -232,9 +234,43 @@ impl Ledger for LedgerTables {
 
     async fn jobs(&self, activation: Option<&ActivationId>) -> PortResult<Vec<Job>> {
         let sql = "SELECT id, body FROM jobs WHERE ?1 IS NULL OR activation = ?1";
-        let mut jobs: Vec<Job> = bodies_of(&self.database, sql, activation).await?;
+        let mut jobs: Vec<Job> = bodies_of(&self.database, sql, activation.map(ActivationId::as_str)).await?;
         jobs.sort_by(|a, b| (b.started_at, &b.id).cmp(&(a.started_at, &a.id)));
         Ok(jobs)
+    }
+
+    async fn put_scan(&self, scan: &Scan, read_revision: u64) -> PortResult<bool> {
+        let (id, source) = (scan.id.to_string(), scan.source.to_string());
+        let (revision, body) = (signed(scan.revision), encode(scan).map_err(at(STORE))?);
+        self.database
+            .write(STORE, move |transaction| {
+                let mut statement = transaction.prepare_cached("SELECT revision FROM scans WHERE id = ?1")?;
+                let stored: Option<i64> = statement.query_row([&id], |row| row.get(0)).optional()?;
+                if unsigned(stored.unwrap_or(0)) != read_revision {
+                    return Ok(false);
+                }
+                transaction
+                    .prepare_cached(
+                        "INSERT OR REPLACE INTO scans (id, source, revision, body) VALUES (?1, ?2, ?3, ?4)",
+                    )?
+                    .execute(params![id, source, revision, body])?;
+                Ok(true)
+            })
+            .await
+    }
+
+    async fn scan(&self, id: &ScanId) -> PortResult<Option<Scan>> {
+        let id = id.to_string();
+        self.database
+            .read(STORE, move |transaction| body_of(transaction, "SELECT body FROM scans WHERE id = ?1", &id))
+            .await
+    }
+
+    async fn scans(&self, source: Option<&SourceId>) -> PortResult<Vec<Scan>> {
+        let sql = "SELECT id, body FROM scans WHERE ?1 IS NULL OR source = ?1";
+        let mut scans: Vec<Scan> = bodies_of(&self.database, sql, source.map(SourceId::as_str)).await?;
+        scans.sort_by(|a, b| (b.started_at, &b.id).cmp(&(a.started_at, &a.id)));
+        Ok(scans)
     }
 
     async fn note_erasure(&self, person: PersonKey, at: Timestamp) -> PortResult<()> {

@@ -27,9 +27,23 @@ pub struct Source {
     #[serde(default = "default_sightings_days")]
     #[schemars(range(min = 1, max = 90))]
     pub sightings_days: u16,
+    /// How its own API is asked, where it has one and a token was given for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub access: Option<SourceAccess>,
     /// When it was made.
     #[schemars(with = "String")]
     pub created_at: Timestamp,
+}
+
+/// How a source's own API is asked. The token is in the vault.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct SourceAccess {
+    /// Requests a second that it may be asked, 0.1 to 100; the source's safe default where absent.
+    #[serde(default)]
+    pub requests_per_second: Option<f64>,
+    /// When the token was given.
+    #[schemars(with = "String")]
+    pub changed_at: Timestamp,
 }
 
 /// Default for [`Source::sightings_days`].

@@ -99,6 +99,10 @@ text_id!(
     JobId, "a job id", 64, SLUG, is_slug
 );
 text_id!(
+    /// A reading of audiences at their source.
+    ScanId, "a scan id", 64, SLUG, is_slug
+);
+text_id!(
     /// The note that people are being sent right now.
     FlightId, "a flight id", 64, SLUG, is_slug
 );

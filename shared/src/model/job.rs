@@ -117,7 +117,7 @@ impl Job {
 pub enum JobKind {
     /// The first activation: everybody already there.
     Backfill,
-    /// After a pause, a failure or an edit: whoever is pending.
+    /// After a pause, a failure, an edit or a scan: whoever is pending.
     Resume,
     /// Daily, and by hand: whoever is pending, and reasons that may have changed at the vendor.
     CatchUp,

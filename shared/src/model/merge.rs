@@ -10,6 +10,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::change::{Change, Fact, Origin};
 use super::identifier::Identifier;
+use super::ids::AudienceId;
 use super::person::{Entry, Former, Gone, GoneReason, Membership, Path, Person, Suppression, Version, key_of_field};
 use super::value::Value;
 
@@ -119,9 +120,9 @@ fn merge_fact(person: &mut Person, change: &Change, version: Version, context: &
     touched.fact |= match &change.fact {
         Fact::Entered { audience, properties } => {
             let membership = Membership::Inside { properties: properties.clone() };
-            set(&mut person.memberships, audience, membership, change, version)
+            join(person, audience, membership, change, version)
         }
-        Fact::Left { audience } => set(&mut person.memberships, audience, Membership::Left, change, version),
+        Fact::Left { audience } => join(person, audience, Membership::Left, change, version),
         Fact::Attribute { attribute, value } => set(&mut person.attributes, attribute, value.clone(), change, version),
         Fact::Sighted { address } => {
             let second = change.occurred_at.as_second();
@@ -175,6 +176,20 @@ fn set<K: Ord + Clone, T: Contest + PartialEq>(
         }
         Some(entry) => contest(entry, value, change, version),
     }
+}
+
+/// Sets a membership. Who was only known to be inside, or outside, at some time is news when it is told since when: the
+/// time may be shown.
+fn join(person: &mut Person, audience: &AudienceId, membership: Membership, change: &Change, version: Version) -> bool {
+    let known = person.memberships.get(audience);
+    let is_timed = known.is_some_and(|entry| {
+        entry.origin != Origin::Live && change.origin == Origin::Live && change.occurred_at > entry.occurred_at
+    });
+    let is_other = set(&mut person.memberships, audience, membership, change, version);
+    if is_timed && let Some(entry) = person.memberships.get_mut(audience) {
+        entry.version = version;
+    }
+    is_other || is_timed
 }
 
 fn suppress(person: &mut Person, suppression: Suppression, change: &Change, version: Version) -> bool {

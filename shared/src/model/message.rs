@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::ids::{ActivationId, FlightId, JobId, KeyHash, PersonKey, Provider};
+use super::ids::{ActivationId, FlightId, JobId, KeyHash, PersonKey, Provider, ScanId};
 use super::trace::TraceId;
 
 /// The format of messages; a reader refuses a greater one.
@@ -73,6 +73,11 @@ pub enum Message {
         /// Which.
         job: JobId,
     },
+    /// Go on with a scan.
+    Scan {
+        /// Which.
+        scan: ScanId,
+    },
     /// Bring the vendor's side in line with the activation's newest layout.
     Prepare {
         /// Which.
@@ -122,7 +127,7 @@ pub struct Envelope {
 }
 
 impl Message {
-    /// The activation whose share of a queue it belongs to; a walk's message belongs to none.
+    /// The activation whose share of a queue it belongs to; a walk's message belongs to none, nor does a scan's.
     pub fn activation(&self) -> Option<&ActivationId> {
         match self {
             Self::Nudge(nudge) => Some(&nudge.activation),
@@ -131,7 +136,7 @@ impl Message {
             | Self::SignalKey { activation, .. }
             | Self::Prepare { activation, .. }
             | Self::Tell { activation } => Some(activation),
-            Self::Job { .. } => None,
+            Self::Job { .. } | Self::Scan { .. } => None,
         }
     }
 

@@ -20,6 +20,7 @@ pub mod pending;
 pub mod person;
 pub mod reconcile;
 pub mod retention;
+pub mod scan;
 pub mod sighting;
 pub mod source_format;
 pub mod standing;
@@ -30,7 +31,7 @@ pub mod value;
 mod tests;
 
 pub use activation::{Activation, ActivationStatus, AttributeLink, AudienceLink, LinkState, Reads, Turn, Turned};
-pub use catalog::{Attribute, Audience, Authorization, Source, SourceAuthentication};
+pub use catalog::{Attribute, Audience, Authorization, Source, SourceAccess, SourceAuthentication};
 pub use change::{Change, Fact, Origin};
 pub use deployed::Deployed;
 pub use effect::{Earned, Earning, Effect, EffectId, EffectState, Transition};
@@ -39,7 +40,7 @@ pub use flight::{Flight, FlightKind};
 pub use identifier::{Identifier, InstallationKey};
 pub use ids::{
     ActivationId, AttributeId, AudienceId, AuthorizationId, FieldName, FlightId, IdentifierType, JobId, KeyHash,
-    PersonKey, Provider, RecordId, RunId, SourceId,
+    PersonKey, Provider, RecordId, RunId, ScanId, SourceId,
 };
 pub use job::{Job, JobKind, JobStatus, Replay};
 pub use message::{Lane, Message, Nudge, QueueName};
@@ -47,6 +48,7 @@ pub use notice::{Channel, Happening, Notice, NoticeBook, ParkedCounts};
 pub use person::{Entry, Former, Gone, GoneReason, Membership, Path, Person, Suppression, Version};
 pub use reconcile::{DifferenceKind, Differing, ReconcileMode, Reconciliation};
 pub use retention::{OfGivenUp, Parking};
+pub use scan::{Scan, ScanCounts, ScanPurpose, ScanStage, ScanStatus, ScannedAudience};
 pub use sighting::{Address, Sightings};
 pub use source_format::{AudienceNaming, LyticsFormat, SourceFormat};
 pub use standing::{Doubt, Ending, Outcome, Reason, Receipt, RecordStanding, Standing};

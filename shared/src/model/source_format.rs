@@ -34,6 +34,10 @@ pub struct LyticsFormat {
     /// Until then whoever enters was inside before: it earns nothing.
     #[schemars(with = "Option<String>")]
     pub backfill_until: Option<Timestamp>,
+    /// The members of the profile that a scan asks for, besides the identifiers; all where it is absent.
+    pub scan_fields: Option<BTreeSet<String>>,
+    /// Audiences that are compared with a scan every day: those that send no exits.
+    pub reconciled: BTreeSet<AudienceId>,
 }
 
 impl Default for LyticsFormat {
@@ -44,6 +48,8 @@ impl Default for LyticsFormat {
             named_by: AudienceNaming::default(),
             audiences: None,
             backfill_until: None,
+            scan_fields: None,
+            reconciled: BTreeSet::new(),
         }
     }
 }
@@ -57,4 +63,14 @@ pub enum AudienceNaming {
     Slug,
     /// The id, which never changes.
     Id,
+}
+
+impl AudienceNaming {
+    /// The name that is not the id.
+    pub fn other(self) -> Self {
+        match self {
+            Self::Slug => Self::Id,
+            Self::Id => Self::Slug,
+        }
+    }
 }

@@ -333,3 +333,27 @@ fn identifiers_never_print() {
     let printed = format!("{change:?} {:?}", fold([&change]));
     assert!(!printed.contains("a@x.dk"), "{printed}");
 }
+
+#[test]
+fn since_when_somebody_is_inside_is_news_where_only_that_much_was_known() {
+    let enter = |second, origin| Change {
+        person: PersonKey([1; 16]),
+        identifiers: BTreeMap::new(),
+        fields: BTreeMap::new(),
+        fact: Fact::Entered { audience: id("a"), properties: BTreeMap::new() },
+        occurred_at: at(second),
+        origin,
+    };
+    let mut person = person();
+    let mut version = 0;
+    let mut tell = |second, origin| {
+        version += 1;
+        merge(&mut person, &enter(second, origin), version, &context()).fact
+    };
+    assert!(tell(10, Origin::Backfill));
+    assert!(!tell(11, Origin::Backfill), "told again, and no better");
+    assert!(!tell(5, Origin::Live), "older than what is known");
+    assert!(tell(12, Origin::Live));
+    assert!(!tell(13, Origin::Live), "a refresh");
+    assert_eq!(person.memberships[&id::<AudienceId>("a")].version, 4);
+}

@@ -21,6 +21,7 @@ fn source() -> Source {
         authentication: SourceAuthentication::StandardWebhooks,
         format: SourceFormat::Muster,
         sightings_days: 30,
+        access: None,
         created_at: NOW.parse().unwrap(),
     }
 }

@@ -3,6 +3,7 @@
 
 mod on_behalf;
 mod receiver;
+mod scan;
 mod site;
 mod table;
 mod tour;

@@ -30,6 +30,7 @@ use muster_tests::world::{RECEIVER_SECRET, SECRET};
 use muster_twins::cheetah_digital::CheetahDigitalTwin;
 use muster_twins::clock::TwinClock;
 use muster_twins::heyloyalty::{HeyloyaltyTwin, Options};
+use muster_twins::lytics::LyticsTwin;
 use muster_twins::webhook::{self, WebhookTwin};
 use serde_json::{Value, json};
 use tower::ServiceExt;
@@ -123,6 +124,7 @@ pub(super) struct Site {
     pub(super) twin: HeyloyaltyTwin,
     pub(super) receiver: WebhookTwin,
     pub(super) tables: CheetahDigitalTwin,
+    pub(super) source: LyticsTwin,
     pub(super) notices: NoticeReceiver,
     /// Begins the names of everything here.
     pub(super) prefix: String,
@@ -161,12 +163,13 @@ impl Site {
         let (twin, receiver) = start_twins(&clock).await;
         let notices = NoticeReceiver::start().await.unwrap();
         let tables = super::table::start(&clock).await;
+        let source = super::scan::start(&clock).await;
         let rewrites = [
             (VENDOR.to_owned(), twin.api_url()),
             (RECEIVER.to_owned(), receiver.api_url().unwrap()),
             (NOTICES.to_owned(), notices.url.clone()),
         ];
-        let hosts = tables.origins().map(|(origin, at)| (origin.to_owned(), at));
+        let hosts = tables.origins().chain(source.origins()).map(|(origin, at)| (origin.to_owned(), at));
         let rewrites: BTreeMap<String, String> = rewrites.into_iter().chain(hosts).collect();
         let wiring = Wiring {
             http: Http::new(HttpTimes::default(), rewrites).unwrap(),
@@ -198,6 +201,7 @@ impl Site {
             twin,
             receiver,
             tables,
+            source,
             notices,
             prefix,
             recorder,
@@ -361,13 +365,15 @@ fn kind(message: &Message) -> &'static str {
         Message::Signal { .. } => "signal",
         Message::SignalKey { .. } => "signal of a key",
         Message::Job { .. } => "job",
+        Message::Scan { .. } => "scan",
         Message::Prepare { .. } => "prepare",
         Message::Tell { .. } => "tell",
     }
 }
 
 /// Every kind of message.
-pub(super) const MESSAGES: [&str; 7] = ["job", "landed", "nudge", "prepare", "signal", "signal of a key", "tell"];
+pub(super) const MESSAGES: [&str; 8] =
+    ["job", "landed", "nudge", "prepare", "scan", "signal", "signal of a key", "tell"];
 
 async fn send(router: &Router, request: Request<Body>) -> (u16, Value) {
     let response = router.clone().oneshot(request).await.unwrap();

@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use async_trait::async_trait;
 use jiff::Timestamp;
 use muster::model::budget::{Allowance, Grant, Spend};
-use muster::model::{ActivationId, AuthorizationId, Flight, FlightId, Job, JobId, KeyHash, PersonKey};
+use muster::model::{
+    ActivationId, AuthorizationId, Flight, FlightId, Job, JobId, KeyHash, PersonKey, Scan, ScanId, SourceId,
+};
 use muster::ports::{Claim, Ledger, PortResult};
 use parking_lot::Mutex;
 
@@ -22,6 +24,7 @@ struct State {
     flight_places: BTreeMap<FlightId, (Timestamp, u64)>,
     jobs: BTreeMap<(Timestamp, u64), Job>,
     job_places: BTreeMap<JobId, (Timestamp, u64)>,
+    scans: BTreeMap<ScanId, Scan>,
     claims: BTreeMap<ActivationId, BTreeMap<KeyHash, Holding>>,
     allowances: BTreeMap<AuthorizationId, Allowance>,
     erasures: BTreeMap<PersonKey, Timestamp>,
@@ -166,6 +169,27 @@ impl Ledger for Notes {
     async fn jobs(&self, activation: Option<&ActivationId>) -> PortResult<Vec<Job>> {
         let state = self.state.lock();
         Ok(state.jobs.values().rev().filter(is_of(activation, |job: &Job| &job.activation)).cloned().collect())
+    }
+
+    async fn put_scan(&self, scan: &Scan, read_revision: u64) -> PortResult<bool> {
+        let mut state = self.state.lock();
+        if state.scans.get(&scan.id).map_or(0, |stored| stored.revision) != read_revision {
+            return Ok(false);
+        }
+        state.scans.insert(scan.id.clone(), scan.clone());
+        Ok(true)
+    }
+
+    async fn scan(&self, id: &ScanId) -> PortResult<Option<Scan>> {
+        Ok(self.state.lock().scans.get(id).cloned())
+    }
+
+    async fn scans(&self, source: Option<&SourceId>) -> PortResult<Vec<Scan>> {
+        let state = self.state.lock();
+        let of_source = state.scans.values().filter(|scan| source.is_none_or(|source| scan.source == *source));
+        let mut scans: Vec<Scan> = of_source.cloned().collect();
+        scans.sort_by(|a, b| (b.started_at, &b.id).cmp(&(a.started_at, &a.id)));
+        Ok(scans)
     }
 
     async fn note_erasure(&self, person: PersonKey, at: Timestamp) -> PortResult<()> {

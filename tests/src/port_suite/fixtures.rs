@@ -5,8 +5,8 @@ use std::future::Future;
 use futures::future::join_all;
 use jiff::{SignedDuration, Timestamp};
 use muster::model::{
-    ActivationId, AuthorizationId, Entry, FieldName, Job, JobKind, JobStatus, Origin, Person, PersonKey, SourceId,
-    Standing, Value,
+    ActivationId, AuthorizationId, Entry, FieldName, Job, JobKind, JobStatus, Origin, Person, PersonKey, Scan,
+    ScanCounts, ScanPurpose, ScanStage, ScanStatus, SourceId, Standing, Value,
 };
 use muster::ports::{PersonWrite, Ports, Row, Settlement, Written};
 
@@ -103,6 +103,27 @@ pub fn job(id: &str, started_at: Timestamp) -> Job {
         why: None,
         replay: None,
         reconciliation: None,
+    }
+}
+
+pub fn scan(id: &str, started_at: Timestamp) -> Scan {
+    Scan {
+        id: id.parse().unwrap(),
+        source: "shop".parse().unwrap(),
+        purpose: ScanPurpose::Backfill,
+        audiences: Vec::new(),
+        stage: ScanStage::first_page(0),
+        status: ScanStatus::Running,
+        counts: ScanCounts::default(),
+        failures: 0,
+        most_exits_percent: 20,
+        as_of: started_at,
+        started_at,
+        moved_at: started_at,
+        paged_at: started_at,
+        ended_at: None,
+        why: None,
+        revision: 1,
     }
 }
 

@@ -1,13 +1,13 @@
-//! Flights, claims, jobs, erasures, counters and marks.
+//! Flights, claims, jobs, scans, erasures, counters and marks.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
-use muster::model::{Flight, FlightKind, JobStatus, KeyHash, Lane, PersonKey};
+use muster::model::{Flight, FlightKind, JobStatus, KeyHash, Lane, PersonKey, Scan, ScanStatus};
 use muster::ports::{Claim, Ports};
 
 use super::PortWorld;
-use super::fixtures::{activation, after, another_activation, eight, job, key, start};
+use super::fixtures::{activation, after, another_activation, eight, job, key, scan, start};
 
 const EMAIL: KeyHash = KeyHash([9; 16]);
 
@@ -186,6 +186,46 @@ pub async fn jobs_are_listed_newest_first_and_by_activation(world: &impl PortWor
     }
     assert_eq!(ports.ledger.jobs(None).await.unwrap(), [newest.clone(), other, oldest.clone()]);
     assert_eq!(ports.ledger.jobs(Some(&activation())).await.unwrap(), [newest, oldest]);
+}
+
+pub async fn a_scan_is_written_over_the_revision_that_was_read(world: &impl PortWorld) {
+    let ports = world.ports().await;
+    let first = scan("s", start());
+    assert!(!ports.ledger.put_scan(&first, 1).await.unwrap(), "there is none yet");
+    assert!(ports.ledger.put_scan(&first, 0).await.unwrap());
+    assert!(!ports.ledger.put_scan(&first, 0).await.unwrap(), "there is one");
+    let ended = Scan { revision: 2, status: ScanStatus::Stopped, ended_at: Some(after(1)), ..first.clone() };
+    assert!(ports.ledger.put_scan(&ended, 1).await.unwrap());
+    assert!(!ports.ledger.put_scan(&ended, 1).await.unwrap());
+    assert_eq!(world.ports().await.ledger.scan(&first.id).await.unwrap(), Some(ended.clone()));
+    // One that stopped may go on.
+    let resumed = Scan { revision: 3, status: ScanStatus::Running, ended_at: None, ..ended };
+    assert!(ports.ledger.put_scan(&resumed, 2).await.unwrap());
+    assert_eq!(ports.ledger.scan(&first.id).await.unwrap(), Some(resumed));
+    assert_eq!(ports.ledger.scan(&"t".parse().unwrap()).await.unwrap(), None);
+}
+
+pub async fn of_eight_who_go_on_with_a_scan_one_does(world: &impl PortWorld) {
+    let ports = world.ports().await;
+    let first = scan("s", start());
+    ports.ledger.put_scan(&first, 0).await.unwrap();
+    let answers = eight(|number| {
+        let (ports, second) = (ports.clone(), Scan { revision: 2, failures: u32::from(number), ..first.clone() });
+        async move { ports.ledger.put_scan(&second, 1).await.unwrap() }
+    })
+    .await;
+    assert_eq!(answers.iter().filter(|written| **written).count(), 1);
+}
+
+pub async fn scans_are_listed_newest_first_and_by_source(world: &impl PortWorld) {
+    let ports = world.ports().await;
+    let (oldest, newest, mut other) = (scan("b", start()), scan("a", after(2)), scan("c", after(1)));
+    other.source = "another".parse().unwrap();
+    for scan in [&oldest, &newest, &other] {
+        ports.ledger.put_scan(scan, 0).await.unwrap();
+    }
+    assert_eq!(ports.ledger.scans(None).await.unwrap(), [newest.clone(), other, oldest.clone()]);
+    assert_eq!(ports.ledger.scans(Some(&newest.source)).await.unwrap(), [newest, oldest]);
 }
 
 pub async fn an_erasure_is_noted_until_it_is_cleared(world: &impl PortWorld) {

@@ -80,6 +80,9 @@ macro_rules! port_suite {
             ledger::of_eight_who_advance_a_job_one_does
             ledger::a_job_that_ended_does_not_advance
             ledger::jobs_are_listed_newest_first_and_by_activation
+            ledger::a_scan_is_written_over_the_revision_that_was_read
+            ledger::of_eight_who_go_on_with_a_scan_one_does
+            ledger::scans_are_listed_newest_first_and_by_source
             ledger::an_erasure_is_noted_until_it_is_cleared
             ledger::an_erasure_noted_again_outlives_the_end_of_the_first
             effects::an_effect_comes_back_as_it_was_written

@@ -123,6 +123,9 @@ pub struct Fault<R> {
     /// Which requests it strikes; all when absent.
     #[serde(default = "FaultMatch::default")]
     pub on: FaultMatch<R>,
+    /// How many such requests it lets pass first.
+    #[serde(default)]
+    pub after: u32,
     /// How many requests it strikes.
     #[serde(default = "once")]
     pub times: u32,
@@ -135,7 +138,7 @@ fn once() -> u32 {
 impl<R> Fault<R> {
     /// Strikes the next request of any kind.
     pub fn once(kind: FaultKind) -> Self {
-        Self { kind, on: FaultMatch::default(), times: 1 }
+        Self { kind, on: FaultMatch::default(), after: 0, times: 1 }
     }
 
     /// Strikes only requests of `method`, in upper case.
@@ -156,6 +159,13 @@ impl<R> Fault<R> {
     #[must_use]
     pub fn on_route(mut self, route: R) -> Self {
         self.on.route = Some(route);
+        self
+    }
+
+    /// Lets `requests` pass first.
+    #[must_use]
+    pub fn after(mut self, requests: u32) -> Self {
+        self.after = requests;
         self
     }
 
@@ -216,6 +226,10 @@ impl<R: Copy + PartialEq> Faults<R> {
     pub(crate) fn strike(&mut self, request: &Target<'_, R>) -> Option<FaultKind> {
         let scripted = self.scripted.iter().position(|f| f.on.matches(request));
         if let Some(fault) = scripted.and_then(|place| self.scripted.get_mut(place)) {
+            if fault.after > 0 {
+                fault.after -= 1;
+                return None;
+            }
             fault.times = fault.times.saturating_sub(1);
             let kind = fault.kind.clone();
             self.scripted.retain(|fault| fault.times > 0);

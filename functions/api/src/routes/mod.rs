@@ -7,6 +7,7 @@ mod destinations;
 mod effects;
 mod evidence;
 mod notices;
+mod scans;
 mod sources;
 
 use std::sync::Arc;
@@ -27,6 +28,7 @@ use crate::{Api, Problem};
 
 pub(crate) use activations::Reconcile;
 pub(crate) use destinations::DestinationView;
+pub(crate) use scans::OfferedAudiences;
 
 /// What handlers answer.
 type Answer<T> = Result<Json<T>, Problem>;
@@ -51,6 +53,7 @@ pub(crate) struct NewSecret {
 pub(crate) fn all() -> OpenApiRouter<Arc<Api>> {
     OpenApiRouter::new()
         .merge(sources::routes())
+        .merge(scans::routes())
         .merge(authorizations::routes())
         .merge(activations::routes())
         .merge(notices::routes())

@@ -1,6 +1,6 @@
 //! Sources with a format of their own.
 
-use http::StatusCode;
+use http::{Method, StatusCode};
 use serde_json::{Value, json};
 
 use crate::{Fixture, MARKER, source};
@@ -24,7 +24,7 @@ async fn a_source_at_lytics_says_what_is_to_be_entered_there() {
     assert_eq!(made["oauth2"], json!({"token_path": "/v1/oauth/cdp/token", "client_id": "cdp"}));
     assert_eq!(made["authentication"], json!({"method": "oauth2", "token_seconds": 3_600}));
     let defaults = json!({"kind": "lytics", "identifiers": {"email": "email", "user_id": "user_id"},
-        "named_by": "slug", "audiences": null, "backfill_until": null});
+        "named_by": "slug", "audiences": null, "backfill_until": null, "scan_fields": null, "reconciled": []});
     assert_eq!(made["format"], defaults);
     assert_eq!(fixture.get("/v1/sources/cdp").await.json(), made);
     assert_eq!(fixture.get("/v1/sources").await.json()["items"], json!([made]));
@@ -66,7 +66,8 @@ async fn settings_of_a_format_can_be_changed_and_its_kind_cannot() {
     let fixture = Fixture::new().await;
     assert_eq!(fixture.post("/v1/sources", lytics(&json!({}))).await.status, StatusCode::CREATED);
     let format = json!({"kind": "lytics", "identifiers": {"email": "contact.email"}, "named_by": "id",
-        "audiences": ["buyers"], "backfill_until": "2026-02-01T00:00:00Z"});
+        "audiences": ["buyers"], "backfill_until": "2026-02-01T00:00:00Z", "scan_fields": ["plan"],
+        "reconciled": ["buyers"]});
     let told = fixture.patch("/v1/sources/cdp", json!({"format": format})).await;
     assert_eq!((told.status, &told.json()["format"]), (StatusCode::OK, &format), "{}", told.text);
     fixture.ports.ledger.count("ignored/cdp/lytics.no-identity", 3).await.unwrap();
@@ -85,4 +86,40 @@ async fn settings_of_a_format_can_be_changed_and_its_kind_cannot() {
         let told = fixture.patch("/v1/sources/cdp", json!({"format": format})).await;
         assert!(told.status.is_client_error() && told.text.contains(said), "{}", told.text);
     }
+}
+
+#[tokio::test]
+async fn the_token_of_a_sources_own_api_is_kept_and_never_comes_out() {
+    let fixture = Fixture::new().await;
+    assert_eq!(fixture.post("/v1/sources", lytics(&json!({}))).await.status, StatusCode::CREATED);
+    let give = async |access: Value| fixture.ask(Method::PUT, "/v1/sources/cdp/access", Some(access)).await;
+    for (access, path) in [
+        (json!({"token": ""}), "token"),
+        (json!({"token": format!("{MARKER} {MARKER}")}), "token"),
+        (json!({"token": MARKER, "requests_per_second": 0}), "requests_per_second"),
+    ] {
+        let told = give(access).await;
+        assert_eq!((told.status.as_u16(), told.json()["path"].as_str()), (422, Some(path)), "{}", told.text);
+        assert!(!told.text.contains(MARKER), "{}", told.text);
+    }
+    assert_eq!(fixture.get("/v1/sources/cdp/discover").await.status, StatusCode::CONFLICT, "there is no token yet");
+    let told = give(json!({"token": MARKER, "requests_per_second": 2.0})).await;
+    assert_eq!(told.status, StatusCode::NO_CONTENT, "{}", told.text);
+    let kept = fixture.ports.vault.get("access/cdp").await.unwrap();
+    assert_eq!(kept.map(|secret| secret.0), Some(json!({"token": MARKER})));
+    let source = fixture.get("/v1/sources/cdp").await;
+    assert_eq!(source.json()["access"]["requests_per_second"], json!(2.0));
+    assert!(!source.text.contains(MARKER));
+    for (new, path) in [
+        (json!({"purpose": "backfill", "audiences": []}), "audiences"),
+        (json!({"purpose": "backfill", "audiences": ["a"], "most_exits_percent": 0}), "most_exits_percent"),
+    ] {
+        let told = fixture.post("/v1/sources/cdp/scans", new).await;
+        assert_eq!((told.status.as_u16(), told.json()["path"].as_str()), (422, Some(path)), "{}", told.text);
+    }
+    let muster = json!({"id": "own", "name": "Own", "keyed_by": "email", "secret": "0123456789abcdef",
+        "authentication": {"method": "header", "name": "x-secret"}});
+    assert_eq!(fixture.post("/v1/sources", muster).await.status, StatusCode::CREATED);
+    let told = fixture.ask(Method::PUT, "/v1/sources/own/access", Some(json!({"token": MARKER}))).await;
+    assert_eq!(told.status, StatusCode::CONFLICT, "it has no API");
 }

@@ -1,6 +1,7 @@
 //! `muster demo`: the whole system and a stand-in for the platform in one process, real input through the
 //! real routes, and a comparison of what the platform holds with what the input says.
 
+pub mod cheetah;
 pub mod compare;
 pub mod events;
 mod play;

@@ -35,7 +35,12 @@ impl Player {
         Self { url: url.to_owned(), token: token.to_owned(), client, clock }
     }
 
-    async fn call(&self, method: reqwest::Method, path: &str, body: Option<&Value>) -> Result<Value, String> {
+    pub(super) async fn call(
+        &self,
+        method: reqwest::Method,
+        path: &str,
+        body: Option<&Value>,
+    ) -> Result<Value, String> {
         let mut request = self.client.request(method.clone(), format!("{}{path}", self.url)).bearer_auth(&self.token);
         if let Some(body) = body {
             request = request.json(body);
@@ -49,7 +54,7 @@ impl Player {
         Ok(serde_json::from_str(&text).unwrap_or(Value::Null))
     }
 
-    async fn post(&self, path: &str, body: Value) -> Result<Value, String> {
+    pub(super) async fn post(&self, path: &str, body: Value) -> Result<Value, String> {
         let body = (!body.is_null()).then_some(&body);
         self.call(reqwest::Method::POST, path, body).await
     }
@@ -90,7 +95,7 @@ impl Player {
 
     /// Sends everything; answers how many changes were accepted, as the 202 answers say it.
     pub(super) async fn send_all(&self, lines: &[&str], talk: Talk) -> Result<u64, String> {
-        let bar = bar(talk, lines.len() as u64, "sent");
+        let bar = bar(talk, lines.len() as u64, "changes sent");
         let mut accepted = 0;
         for (number, batch) in lines.chunks(BATCH).enumerate() {
             let body = batch.join("\n");
@@ -125,7 +130,7 @@ impl Player {
 
     /// Waits until nothing is under way; answers the accounting, in which nothing should wait any more.
     pub(super) async fn wait_until_quiet(&self, system: &System, talk: Talk) -> Result<Value, String> {
-        let bar = bar(talk, 1, "delivered");
+        let bar = bar(talk, 1, "changes delivered");
         loop {
             // Asked first: what is said after a quiet moment is final.
             let quiet = system.embedded.queue().is_quiet().await.map_err(|error| error.to_string())?;
@@ -171,11 +176,11 @@ fn sign(id: &str, timestamp: &str, body: &str) -> String {
     format!("v1,{}", STANDARD.encode(mac.finalize().into_bytes()))
 }
 
-fn bar(talk: Talk, length: u64, what: &'static str) -> ProgressBar {
+pub(super) fn bar(talk: Talk, length: u64, what: &'static str) -> ProgressBar {
     if talk == Talk::Quiet {
         return ProgressBar::hidden();
     }
-    let style = ProgressStyle::with_template("{bar:40} {pos}/{len} changes {msg} ({elapsed})")
+    let style = ProgressStyle::with_template("{bar:40} {pos}/{len} {msg} ({elapsed})")
         .unwrap_or_else(|_| ProgressStyle::default_bar());
     ProgressBar::new(length).with_style(style).with_message(what)
 }

@@ -1,12 +1,13 @@
 //! What the demo prints.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use muster_twins::heyloyalty::HeyloyaltyTwin;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::compare::Comparison;
+use super::compare::{Comparison, Count};
 use super::events::Expected;
 
 /// The result, printed as text or as one JSON object.
@@ -104,17 +105,8 @@ impl Report {
 
     /// For people.
     pub fn print(&self) {
-        say("");
-        say(&format!("Accounting of {} accepted changes, {:.1} s:", self.accepted, self.seconds));
-        for name in COLUMNS {
-            say(&format!("  {:<12}{:>9}", name.replace('_', " "), self.accounting[name].as_u64().unwrap_or(0)));
-        }
-        say("");
-        say(&format!("{:<24}{:>10}{:>10}", "Audience", "expected", "actual"));
-        for (audience, count) in &self.comparison.audiences {
-            let mark = if count.expected == count.actual { "" } else { "   <-- differs" };
-            say(&format!("{audience:<24}{:>10}{:>10}{mark}", count.expected, count.actual));
-        }
+        say_accounting(&self.accounting, self.seconds);
+        say_audiences(&self.comparison.audiences);
         say("");
         let Platform {
             requests,
@@ -145,10 +137,28 @@ impl Report {
     }
 }
 
+pub(super) fn say_accounting(accounting: &Value, seconds: f64) {
+    let count = |name: &str| accounting[name].as_u64().unwrap_or(0);
+    say("");
+    say(&format!("Accounting of {} accepted changes, {seconds:.1} s:", count("accepted")));
+    for name in COLUMNS {
+        say(&format!("  {:<12}{:>9}", name.replace('_', " "), count(name)));
+    }
+}
+
+pub(super) fn say_audiences(audiences: &BTreeMap<String, Count>) {
+    say("");
+    say(&format!("{:<24}{:>10}{:>10}", "Audience", "expected", "actual"));
+    for (audience, count) in audiences {
+        let mark = if count.expected == count.actual { "" } else { "   <-- differs" };
+        say(&format!("{audience:<24}{:>10}{:>10}{mark}", count.expected, count.actual));
+    }
+}
+
 const COLUMNS: [&str; 8] =
     ["accepted", "superseded", "delivered", "filtered", "rejected", "parked", "in_flight", "waiting"];
 
-fn adds_up(accounting: &Value) -> bool {
+pub(super) fn adds_up(accounting: &Value) -> bool {
     let [accepted, rest @ ..] = COLUMNS.map(|name| accounting[name].as_u64().unwrap_or(0));
     accepted == rest.iter().sum::<u64>()
 }

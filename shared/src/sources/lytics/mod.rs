@@ -5,6 +5,7 @@
 mod moves;
 pub mod notes;
 mod profile;
+pub mod scan;
 #[cfg(test)]
 mod tests;
 

@@ -7,7 +7,7 @@ use serde_json::Value as Json;
 
 use super::{At, Flaw, Reading};
 use crate::model::ids::InvalidId;
-use crate::model::{AudienceId, AudienceNaming, Fact, LyticsFormat, Value};
+use crate::model::{AudienceId, AudienceNaming, Fact, FieldName, LyticsFormat, Value};
 use crate::sources::event_name;
 use crate::sources::muster::item::{Members, moment, object, text};
 
@@ -68,12 +68,13 @@ fn audience(members: &Members, at: At<'_>, naming: AudienceNaming) -> Result<Aud
 
 /// The name that is not the audience's id here, kept with the membership: two audiences of one such name are one that
 /// was renamed.
-fn other_name(members: &Members, format: &LyticsFormat) -> BTreeMap<crate::model::FieldName, Value> {
-    let name = match format.named_by {
-        AudienceNaming::Slug => member_of(AudienceNaming::Id),
-        AudienceNaming::Id => member_of(AudienceNaming::Slug),
-    };
-    let value = members.get(name).and_then(Json::as_str).and_then(|value| Value::from_json(&value.into()).ok());
-    let property = |value| Some((name.parse().ok()?, value));
+fn other_name(members: &Members, format: &LyticsFormat) -> BTreeMap<FieldName, Value> {
+    properties_of(members.get(member_of(format.named_by.other())).and_then(Json::as_str), format.named_by)
+}
+
+/// What is kept with the membership of an audience that has this other name.
+pub(super) fn properties_of(other_name: Option<&str>, naming: AudienceNaming) -> BTreeMap<FieldName, Value> {
+    let value = other_name.and_then(|value| Value::from_json(&value.into()).ok());
+    let property = |value| Some((member_of(naming.other()).parse().ok()?, value));
     value.and_then(property).into_iter().collect()
 }

@@ -8,7 +8,7 @@ pub(super) const NO_TIME: &str = "lytics.no-event-time";
 /// Entering or leaving an audience that is not taken.
 pub(super) const UNTAKEN: &str = "lytics.audience-not-taken";
 /// Profiles that nobody can be found by.
-pub(super) const NO_IDENTITY: &str = "lytics.no-identity";
+pub const NO_IDENTITY: &str = "lytics.no-identity";
 /// Events, or entries of `segment_events`, that cannot be read.
 pub(super) const UNREADABLE: &str = "lytics.unreadable";
 /// Fields of profiles.

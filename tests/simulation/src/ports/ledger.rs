@@ -1,11 +1,13 @@
-//! Flights, claims, budgets, jobs.
+//! Flights, claims, budgets, jobs, scans.
 
 use std::collections::BTreeMap;
 
 use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
 use muster::model::budget::{Grant, Spend};
-use muster::model::{ActivationId, AuthorizationId, Flight, FlightId, Job, JobId, KeyHash, PersonKey};
+use muster::model::{
+    ActivationId, AuthorizationId, Flight, FlightId, Job, JobId, KeyHash, PersonKey, Scan, ScanId, SourceId,
+};
 use muster::ports::{Claim, Ledger, PortResult};
 
 use super::Faulty;
@@ -110,6 +112,18 @@ impl Ledger for Faulty<dyn Ledger> {
 
     async fn jobs(&self, activation: Option<&ActivationId>) -> PortResult<Vec<Job>> {
         self.around("ledger.jobs", self.inner.jobs(activation)).await
+    }
+
+    async fn put_scan(&self, scan: &Scan, read_revision: u64) -> PortResult<bool> {
+        self.around("ledger.put_scan", self.inner.put_scan(scan, read_revision)).await
+    }
+
+    async fn scan(&self, id: &ScanId) -> PortResult<Option<Scan>> {
+        self.around("ledger.scan", self.inner.scan(id)).await
+    }
+
+    async fn scans(&self, source: Option<&SourceId>) -> PortResult<Vec<Scan>> {
+        self.around("ledger.scans", self.inner.scans(source)).await
     }
 
     async fn note_erasure(&self, person: PersonKey, at: Timestamp) -> PortResult<()> {
