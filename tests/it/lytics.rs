@@ -4,13 +4,12 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use axum::body::Body;
-use axum::http::Request;
 use jiff::SignedDuration;
 use muster::embedded::JumpClock;
 use muster::model::{Identifier, Person};
 use muster::ports::Clock;
 use muster_local::system::{System, Wiring};
+use muster_tests::call::call_api;
 use muster_twins::clock::TwinClock;
 use muster_twins::lytics::{
     AttemptOutcome, Authorization, BackfillStamp, ClientCredentials, CloudEventsMode, Duplicates, EventTimes,
@@ -18,7 +17,6 @@ use muster_twins::lytics::{
     Template,
 };
 use serde_json::{Value, json};
-use tower::ServiceExt;
 
 const SECRET: &str = "the-sources-own-secret";
 const NEXT_SECRET: &str = "the-sources-next-secret";
@@ -115,22 +113,13 @@ impl World {
     /// Calls the API, which must succeed.
     pub(crate) async fn call(&self, method: &str, path: &str, body: Value) -> Value {
         let (status, answer) = self.try_call(method, path, body).await;
-        assert!((200..300).contains(&status), "{method} {path}: {status} {answer}");
+        assert!((200..300).contains(&status), "{method} {path} was answered {status}: {answer}");
         answer
     }
 
     /// Calls the API; answers status and body.
     pub(crate) async fn try_call(&self, method: &str, path: &str, body: Value) -> (u16, Value) {
-        let body = if body.is_null() { Body::empty() } else { Body::from(body.to_string()) };
-        let request = Request::builder()
-            .method(method)
-            .uri(path)
-            .header("authorization", format!("Bearer {}", self.system.token))
-            .header("content-type", "application/json");
-        let answer = self.system.router.clone().oneshot(request.body(body).unwrap()).await.unwrap();
-        let status = answer.status().as_u16();
-        let bytes = axum::body::to_bytes(answer.into_body(), usize::MAX).await.unwrap();
-        (status, serde_json::from_slice(&bytes).unwrap_or(Value::Null))
+        call_api(&self.system.router, &self.system.token, method, path, &body).await
     }
 
     /// A job of all segments with the secret in a header.

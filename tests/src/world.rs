@@ -20,8 +20,8 @@ use muster_twins::clock::TwinClock;
 use muster_twins::heyloyalty::{Counters, HeyloyaltyTwin, MemberView, Options, SeedList, SeedMember};
 use muster_twins::webhook::WebhookTwin;
 use serde_json::{Value, json};
-use tower::ServiceExt;
 
+use crate::call::{call_api, send};
 use crate::notices::{NOTICES, NoticeReceiver};
 
 /// The twin's list.
@@ -157,21 +157,7 @@ impl World {
 
     /// Calls the API; answers status and body.
     pub async fn try_call(&self, method: &str, path: &str, body: Value) -> (u16, Value) {
-        let request = Request::builder()
-            .method(method)
-            .uri(path)
-            .header("authorization", format!("Bearer {}", self.system.token))
-            .header("content-type", "application/json")
-            .body(if body.is_null() { Body::empty() } else { Body::from(body.to_string()) })
-            .expect("a request");
-        self.send(request).await
-    }
-
-    async fn send(&self, request: Request<Body>) -> (u16, Value) {
-        let response = self.system.router.clone().oneshot(request).await.expect("routers do not fail");
-        let status = response.status().as_u16();
-        let bytes = axum::body::to_bytes(response.into_body(), usize::MAX).await.expect("a body");
-        (status, serde_json::from_slice(&bytes).unwrap_or(Value::Null))
+        call_api(&self.system.router, &self.system.token, method, path, &body).await
     }
 
     /// `POST`.
@@ -245,7 +231,7 @@ impl World {
                 None => request,
             };
             let request = request.body(Body::from(body.join("\n"))).expect("a request");
-            let (status, answer) = self.send(request).await;
+            let (status, answer) = send(&self.system.router, request).await;
             assert_eq!(status, 202, "{answer}");
             assert_eq!(answer["accepted"], json!(batch.len()), "{answer}");
             self.accepted += batch.len() as u64;
@@ -261,7 +247,7 @@ impl World {
             .header("content-type", "application/json")
             .body(Body::from(body.to_string()))
             .expect("a request");
-        self.send(request).await
+        send(&self.system.router, request).await
     }
 
     /// Lets everything happen that is under way, jumping over idle time.

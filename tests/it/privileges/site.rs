@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 use async_trait::async_trait;
 use aws_lambda_events::event::sqs::{SqsEvent, SqsMessage};
 use axum::Router;
-use axum::body::{Body, to_bytes};
+use axum::body::Body;
 use axum::http::Request;
 use jiff::{SignedDuration, Timestamp};
 use muster::aws::{AwsPorts, SECRETS_MAX_AGE, Settings};
@@ -25,6 +25,7 @@ use muster_backfill::{Event, Task};
 use muster_ingest::Ingest;
 use muster_runtime::emulator::Emulator;
 use muster_runtime::recorder::{Call, Recorder, Units};
+use muster_tests::call::{call_api, send};
 use muster_tests::notices::{NOTICES, NoticeReceiver};
 use muster_tests::world::{RECEIVER_SECRET, SECRET};
 use muster_twins::cheetah_digital::CheetahDigitalTwin;
@@ -33,7 +34,6 @@ use muster_twins::heyloyalty::{HeyloyaltyTwin, Options};
 use muster_twins::lytics::LyticsTwin;
 use muster_twins::webhook::{self, WebhookTwin};
 use serde_json::{Value, json};
-use tower::ServiceExt;
 
 const VENDOR: &str = "https://api.heyloyalty.com";
 pub(super) const RECEIVER: &str = "https://receiver.example";
@@ -223,13 +223,7 @@ impl Site {
 
     /// A request to the control API, which must succeed.
     pub(super) async fn call(&mut self, method: &str, path: &str, body: Value) -> Value {
-        let request = Request::builder()
-            .method(method)
-            .uri(path)
-            .header("authorization", format!("Bearer {}", self.token.expose()))
-            .header("content-type", "application/json")
-            .body(if body.is_null() { Body::empty() } else { Body::from(body.to_string()) });
-        let (status, answer) = send(&self.api, request.unwrap()).await;
+        let (status, answer) = call_api(&self.api, self.token.expose(), method, path, &body).await;
         assert!((200..300).contains(&status), "{method} {path} was answered {status}: {answer}");
         self.asked.insert((method.to_lowercase(), path.split('?').next().unwrap().to_owned()));
         answer
@@ -374,10 +368,3 @@ fn kind(message: &Message) -> &'static str {
 /// Every kind of message.
 pub(super) const MESSAGES: [&str; 8] =
     ["job", "landed", "nudge", "prepare", "scan", "signal", "signal of a key", "tell"];
-
-async fn send(router: &Router, request: Request<Body>) -> (u16, Value) {
-    let response = router.clone().oneshot(request).await.unwrap();
-    let status = response.status().as_u16();
-    let bytes = to_bytes(response.into_body(), usize::MAX).await.unwrap();
-    (status, serde_json::from_slice(&bytes).unwrap_or(Value::Null))
-}
