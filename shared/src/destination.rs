@@ -81,6 +81,14 @@ pub trait Destination: Send + Sync {
     /// What there is to pick from at the vendor; needs credentials, uses no settings.
     async fn discover(&self, session: &Session, credentials: &Secret) -> Result<Discovered, Failure>;
 
+    /// What of the settings does not fit what the vendor has: a sentence for each mistake, with its JSON path. Changes
+    /// nothing. Asked when settings are saved, of settings that [`Destination::check_settings`] refuses too, as far as
+    /// they can be read, so that all mistakes are told at once. `prepare` looks again.
+    async fn find_misfits(&self, context: &Context<'_>) -> Result<Vec<String>, Failure> {
+        let _ = context;
+        Ok(Vec::new())
+    }
+
     /// Makes what must exist at the vendor for these links, and relabels what was removed. Idempotent: run
     /// at activation, after every edit, and from time to time.
     async fn prepare(&self, context: &Context<'_>, links: &Links) -> Result<Preparation, Failure>;

@@ -17,11 +17,11 @@ use serde_json::{Value, json};
 use crate::lytics::{self, PEOPLE, SEGMENTS, address, person};
 
 const SECRET: &str = "the-consumer-secret";
-const TABLE: &str = "muster_audience";
+pub(crate) const TABLE: &str = "muster_audience";
 
-struct World {
-    lytics: lytics::World,
-    twin: CheetahDigitalTwin,
+pub(crate) struct World {
+    pub(crate) lytics: lytics::World,
+    pub(crate) twin: CheetahDigitalTwin,
     runner: Runner,
 }
 
@@ -32,6 +32,30 @@ fn key() -> String {
 impl World {
     /// Everybody is outside, and the activation is a draft.
     async fn new(change: impl FnOnce(&mut Switches)) -> Self {
+        let columns = vec![
+            SeedColumn::new("Email", DataType::Email).identifier(),
+            SeedColumn::new("Audience Slug", DataType::String).identifier(),
+            SeedColumn::new("Subscribed", DataType::String),
+            SeedColumn::new("Changed At", DataType::DateTime),
+            SeedColumn::new("プラン", DataType::String),
+            SeedColumn::new("Tier", DataType::String),
+        ];
+        let world = Self::before_link(columns, change).await;
+        let settings = json!({
+            "table": TABLE, "person_column": "email", "audience_column": "audience_slug",
+            "subscription_column": "subscribed", "timestamp": {"column": "changed_at"},
+            "columns": [
+                {"column": "プラン", "from": "fields.plan"},
+                {"column": "tier", "expression": "fields['user_attributes.tier']|upper"},
+            ],
+        });
+        let (status, answer) = world.link(&settings, &SEGMENTS).await;
+        assert_eq!(status, 201, "{answer}");
+        world
+    }
+
+    /// The same with a table of these columns, and no activation yet.
+    pub(crate) async fn before_link(columns: Vec<SeedColumn>, change: impl FnOnce(&mut Switches)) -> Self {
         let clock = lytics::start();
         let twin_time = Arc::clone(&clock);
         let mut switches = Switches::default();
@@ -43,14 +67,6 @@ impl World {
             ..Options::of(Region::NorthAmerica)
         };
         let twin = CheetahDigitalTwin::start(options).await.unwrap();
-        let columns = vec![
-            SeedColumn::new("Email", DataType::Email).identifier(),
-            SeedColumn::new("Audience Slug", DataType::String).identifier(),
-            SeedColumn::new("Subscribed", DataType::String),
-            SeedColumn::new("Changed At", DataType::DateTime),
-            SeedColumn::new("プラン", DataType::String),
-            SeedColumn::new("Tier", DataType::String),
-        ];
         twin.seed_table(&SeedTable::new("Muster Audience", columns)).unwrap();
         let origins = twin.origins().map(|(origin, at)| (origin.to_owned(), at)).collect();
         let lytics = lytics::World::before_platform(clock, origins).await;
@@ -58,27 +74,23 @@ impl World {
         let secret = json!({"consumer_key": key(), "consumer_secret": SECRET, "region": "na"});
         let authorization = json!({"id": "auth", "provider": "cheetah-digital", "label": "Account", "secret": secret});
         lytics.call("POST", "/v1/authorizations", authorization).await;
-        let settings = json!({
-            "table": TABLE, "person_column": "email", "audience_column": "audience_slug",
-            "subscription_column": "subscribed", "timestamp": {"column": "changed_at"},
-            "columns": [
-                {"column": "プラン", "from": "fields.plan"},
-                {"column": "tier", "expression": "fields['user_attributes.tier']|upper"},
-            ],
-        });
-        let activation = json!({"id": "act", "name": "Lytics to Cheetah", "source": "cdp",
-            "destination": "cheetah-digital", "authorization": "auth", "settings": settings, "audiences": SEGMENTS});
-        lytics.call("POST", "/v1/activations", activation).await;
         let runner = Runner::new(Arc::clone(&lytics.system)).await.unwrap();
         Self { lytics, twin, runner }
     }
 
-    async fn activate(&mut self) {
+    /// Makes the activation `act` of these segments, as a draft.
+    pub(crate) async fn link(&self, settings: &Value, segments: &[&str]) -> (u16, Value) {
+        let activation = json!({"id": "act", "name": "Lytics to Cheetah", "source": "cdp",
+            "destination": "cheetah-digital", "authorization": "auth", "settings": settings, "audiences": segments});
+        self.lytics.try_call("POST", "/v1/activations", activation).await
+    }
+
+    pub(crate) async fn activate(&mut self) {
         self.lytics.call("POST", "/v1/activations/act/activate", Value::Null).await;
         self.settle().await;
     }
 
-    async fn settle(&mut self) {
+    pub(crate) async fn settle(&mut self) {
         self.runner.run_until_quiet().await.unwrap();
         self.twin.apply_loads();
     }
@@ -103,7 +115,7 @@ impl World {
         self.lytics.settle().await;
     }
 
-    async fn activation(&self) -> Value {
+    pub(crate) async fn activation(&self) -> Value {
         self.lytics.call("GET", "/v1/activations/act", Value::Null).await
     }
 

@@ -9,6 +9,7 @@ use serde::Deserialize;
 use super::activation_view::ActivationView;
 use super::changes::{self, Consequence};
 use super::{Control, ControlError, ControlResult, MAX_NAME, Page, Part, check_description, check_text, page, present};
+use crate::destination::Destination;
 use crate::model::activation::DEFAULT_RETRY_WINDOW_HOURS;
 use crate::model::{
     Activation, ActivationId, ActivationStatus, AttributeId, AttributeLink, AudienceId, AudienceLink, AuthorizationId,
@@ -225,19 +226,10 @@ impl Control {
         if self.find_source(&activation.source).await?.is_none() {
             return Err(ControlError::invalid("source", "there is no such source"));
         }
-        self.check_settings(&activation.destination, &activation.settings)?;
+        self.check_destination(&activation.destination)?;
+        self.check_authorization(&activation).await?;
+        self.check_settings(&activation).await?;
         self.take_over_settings(&mut activation);
-        match self.authorization(&activation.authorization).await {
-            Ok(authorization) if authorization.provider == activation.destination => {}
-            Ok(authorization) => {
-                let reason = format!("is for `{}`", authorization.provider);
-                return Err(ControlError::invalid("authorization", reason));
-            }
-            Err(ControlError::NotFound { .. }) => {
-                return Err(ControlError::invalid("authorization", "there is no such authorization"));
-            }
-            Err(error) => return Err(error),
-        }
         self.know_links(&activation).await?;
         self.create("an activation", &activation).await?;
         Ok(activation)
@@ -247,10 +239,29 @@ impl Control {
         Ok(crate::catalog::get(self.ports.catalog.as_ref(), id.as_str()).await?.map(|stored| stored.value))
     }
 
-    fn check_settings(&self, provider: &Provider, settings: &serde_json::Value) -> ControlResult<()> {
-        let destination = self.deployed_destination(provider);
-        let destination = destination.map_err(|reason| ControlError::invalid("destination", reason))?;
-        destination.check_settings(settings).map_err(|reason| ControlError::invalid("settings", reason))
+    fn check_destination(&self, provider: &Provider) -> ControlResult<&'static dyn Destination> {
+        self.deployed_destination(provider).map_err(|reason| ControlError::invalid("destination", reason))
+    }
+
+    async fn check_authorization(&self, activation: &Activation) -> ControlResult<()> {
+        match self.authorization(&activation.authorization).await {
+            Ok(authorization) if authorization.provider == activation.destination => Ok(()),
+            Ok(authorization) => {
+                Err(ControlError::invalid("authorization", format!("is for `{}`", authorization.provider)))
+            }
+            Err(ControlError::NotFound { .. }) => {
+                Err(ControlError::invalid("authorization", "there is no such authorization"))
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Settings alone, and against what the vendor has. What the vendor's side shows is told with what is wrong anyway.
+    async fn check_settings(&self, activation: &Activation) -> ControlResult<()> {
+        let destination = self.check_destination(&activation.destination)?;
+        let alone = destination.check_settings(&activation.settings);
+        self.check_fit(activation).await?;
+        alone.map_err(|reason| ControlError::invalid("settings", reason))
     }
 
     /// What follows from the settings: what the destination reads of a person besides what is linked makes a
@@ -272,7 +283,9 @@ impl Control {
         let mut planned = self.activation(id).await?;
         changes::apply(&mut planned, change);
         if change.settings.is_some() {
-            self.check_settings(&planned.destination, &planned.settings)?;
+            self.check_settings(&planned).await?;
+        } else if changes::adds_links(change) {
+            self.check_fit(&planned).await?;
         }
         if change.audiences.is_some() || change.attributes.is_some() {
             self.know_links(&planned).await?;

@@ -54,6 +54,12 @@ impl Consequence {
     }
 }
 
+/// Whether a change links anything anew: what is only taken away asks the vendor's side for nothing.
+pub fn adds_links(change: &ActivationChange) -> bool {
+    change.audiences.as_ref().is_some_and(|edit| !edit.add.is_empty())
+        || change.attributes.as_ref().is_some_and(|edit| !edit.add.is_empty())
+}
+
 /// Applies a change that was found valid, and says what follows. Raises no number itself.
 pub fn apply(activation: &mut Activation, change: &ActivationChange) -> Consequence {
     let ActivationChange {

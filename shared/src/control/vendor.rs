@@ -4,13 +4,16 @@ use jiff::SignedDuration;
 
 use super::{Control, ControlError, ControlResult, authorizations};
 use crate::catalog;
-use crate::destination::{Checked, Context, Destination, Discovered};
+use crate::destination::{Checked, Context, Destination, Discovered, Failure};
 use crate::http::{Account, Session};
-use crate::model::{ActivationId, AuthorizationId, Lane, Provider, RunId};
+use crate::model::{Activation, ActivationId, AuthorizationId, Lane, Provider, RunId};
 use crate::ports::Secret;
 
 /// The longest that a question may take.
 const QUESTION_TIME: SignedDuration = SignedDuration::from_secs(60);
+/// The same of one that is asked beside a save. A request that finds no answer ends with it, so that a gateway which
+/// waits for half a minute has the answer to the save.
+const LOOK_TIME: SignedDuration = SignedDuration::from_secs(28);
 
 impl Control {
     /// Tries an activation's credentials, settings and permissions.
@@ -21,7 +24,8 @@ impl Control {
         let activation = self.activation(id).await?;
         let destination = self.usable_destination(&activation.destination)?;
         let origins = destination.origins(&activation.settings);
-        let (session, credentials) = self.session(&activation.authorization, destination, origins).await?;
+        let (session, credentials) =
+            self.session(&activation.authorization, destination, origins, QUESTION_TIME).await?;
         let links = catalog::links(self.ports.catalog.as_ref(), &activation).await?;
         let notes = activation.prepared.map(|prepared| prepared.notes).unwrap_or_default();
         let context = Context {
@@ -45,10 +49,54 @@ impl Control {
         let authorization = self.authorization(id).await?;
         let destination = self.usable_destination(&authorization.provider)?;
         let origins = destination.spec().origins.iter().map(|origin| (*origin).to_owned()).collect();
-        let (session, credentials) = self.session(id, destination, origins).await?;
+        let (session, credentials) = self.session(id, destination, origins, QUESTION_TIME).await?;
         let discovered = destination.discover(&session, &credentials).await;
         session.end().await;
         Ok(discovered?)
+    }
+
+    /// Looks whether an activation's settings fit what the vendor has. Where the vendor cannot be asked nothing is said:
+    /// a preparation looks again.
+    ///
+    /// # Errors
+    /// `Invalid` with every mistake.
+    pub(super) async fn check_fit(&self, activation: &Activation) -> ControlResult<()> {
+        let Ok(destination) = self.deployed_destination(&activation.destination) else { return Ok(()) };
+        let origins = destination.origins(&activation.settings);
+        let (session, credentials) =
+            match self.session(&activation.authorization, destination, origins, LOOK_TIME).await {
+                Ok(found) => found,
+                // Without a secret there is nobody to ask.
+                Err(ControlError::Conflict { .. }) => return Ok(()),
+                Err(error) => return Err(error),
+            };
+        let links = catalog::links(self.ports.catalog.as_ref(), activation).await?;
+        let notes = activation.prepared.as_ref().map_or(&serde_json::Value::Null, |prepared| &prepared.notes);
+        let context = Context {
+            session: &session,
+            credentials: &credentials,
+            settings: &activation.settings,
+            notes,
+            links: &links,
+            now: self.now(),
+        };
+        let misfits = destination.find_misfits(&context).await;
+        session.end().await;
+        match misfits {
+            Ok(misfits) if misfits.is_empty() => Ok(()),
+            Ok(misfits) => Err(ControlError::invalid("settings", misfits.join("; "))),
+            Err(Failure::Misconfigured { reason }) => Err(ControlError::invalid("settings", reason.to_string())),
+            Err(
+                failure @ (Failure::Retryable { .. }
+                | Failure::RateLimited { .. }
+                | Failure::PutOff { .. }
+                | Failure::Rejected { .. }
+                | Failure::Unauthorized { .. }),
+            ) => {
+                tracing::warn!(activation = %activation.id, %failure, "saved without a look at the vendor's side");
+                Ok(())
+            }
+        }
     }
 
     /// The destination of what was stored; this program may be older than the one that stored it.
@@ -76,6 +124,7 @@ impl Control {
         id: &AuthorizationId,
         destination: &'static dyn Destination,
         origins: Vec<String>,
+        time: SignedDuration,
     ) -> ControlResult<(Session, Secret)> {
         let authorization = self.authorization(id).await?;
         let secret = self.ports.vault.get(&authorizations::vault_name(id)).await?;
@@ -93,7 +142,7 @@ impl Control {
             trace: None,
             clock: self.ports.clock.clone(),
         };
-        let deadline = self.now().saturating_add(QUESTION_TIME).unwrap_or(jiff::Timestamp::MAX);
+        let deadline = self.now().saturating_add(time).unwrap_or(jiff::Timestamp::MAX);
         Ok((self.http.session(account, deadline), secret))
     }
 }

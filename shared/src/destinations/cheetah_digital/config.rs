@@ -119,7 +119,20 @@ impl Settings {
         Ok(settings)
     }
 
+    /// Reads settings whose mapping may be wrong, so that its mistakes can be told together with those that the table
+    /// shows.
+    pub(super) fn read_unmapped(json: &serde_json::Value) -> Result<Self, String> {
+        let settings: Self = strict::settings(json)?;
+        settings.check_unmapped()?;
+        Ok(settings)
+    }
+
     fn check(&self) -> Result<(), String> {
+        self.check_unmapped()?;
+        self.compile(None).map(drop).map_err(|errors| in_words(&errors))
+    }
+
+    fn check_unmapped(&self) -> Result<(), String> {
         if !(1..=MOST_RECORDS).contains(&self.records_per_call) {
             return Err(format!("$.records_per_call: must be from 1 to {MOST_RECORDS}"));
         }
@@ -151,11 +164,11 @@ impl Settings {
             jiff::fmt::strtime::format(&timestamp.format, &jiff::Timestamp::UNIX_EPOCH.to_zoned(TimeZone::UTC))
                 .map_err(|error| format!("$.timestamp.format: {error}"))?;
         }
-        self.compile(None).map(drop).map_err(|errors| in_words(&errors))
+        Ok(())
     }
 
     /// The columns with a setting of their own, by setting.
-    fn own_columns(&self) -> Vec<(&'static str, &str)> {
+    pub(super) fn own_columns(&self) -> Vec<(&'static str, &str)> {
         let timestamp = self.timestamp.as_ref().map(|timestamp| ("timestamp.column", timestamp.column.as_str()));
         [
             ("person_column", self.person_column.as_str()),

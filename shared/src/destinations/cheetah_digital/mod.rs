@@ -112,6 +112,12 @@ impl Destination for CheetahDigital {
         Ok(Checked { findings })
     }
 
+    async fn find_misfits(&self, context: &Context<'_>) -> Result<Vec<String>, Failure> {
+        let settings = Settings::read_unmapped(context.settings)
+            .map_err(|error| Failure::Misconfigured { reason: Reason::new(error) })?;
+        prepare::find_misfits(&Api::new(context.session, context.credentials)?, &settings).await
+    }
+
     async fn discover(&self, session: &Session, credentials: &Secret) -> Result<Discovered, Failure> {
         let api = Api::new(session, credentials)?;
         let mut places = Vec::new();

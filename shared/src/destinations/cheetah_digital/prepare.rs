@@ -76,15 +76,52 @@ pub(super) fn check(settings: &Settings, columns: &[TableColumn]) -> Result<(), 
         let reason = format!("`{consent}` holds a consent: name it in `preference_columns` if it is to be written");
         return Err(misconfigured(reason));
     }
-    let known = columns.iter().map(|column| Column {
+    settings.compile(Some(&known(columns))).map(drop).map_err(|errors| misconfigured(in_words(&errors)))
+}
+
+/// What the table has, as a mapping is held against it.
+fn known(columns: &[TableColumn]) -> Vec<Column> {
+    let column = |column: &TableColumn| Column {
         name: column.name.clone(),
         label: column.display_name.clone(),
         kind: column.data_type.as_deref().and_then(column_type),
         max_length: None,
         need: Need::Optional,
-    });
-    let known: Vec<Column> = known.collect();
-    settings.compile(Some(&known)).map(drop).map_err(|errors| misconfigured(in_words(&errors)))
+    };
+    columns.iter().map(column).collect()
+}
+
+/// Every mistake that the table shows in settings, those in expressions with them.
+pub(super) async fn find_misfits(api: &Api<'_>, settings: &Settings) -> Result<Vec<String>, Failure> {
+    let tables = api.tables().await?;
+    let columns = api.columns(find(&tables, &settings.table)?).await?;
+    Ok(misfits(settings, &columns))
+}
+
+pub(super) fn misfits(settings: &Settings, columns: &[TableColumn]) -> Vec<String> {
+    let mut misfits = Vec::new();
+    for (setting, name) in settings.own_columns() {
+        if columns.iter().any(|column| column.name == name) {
+            continue;
+        }
+        let meant = columns.iter().find(|column| column.display_name.eq_ignore_ascii_case(name));
+        let meant = meant.map(|meant| format!(": the column's own name is `{}`", meant.name)).unwrap_or_default();
+        misfits.push(format!("$.{setting}: the table `{}` has no column `{name}`{meant}", settings.table));
+    }
+    let is_consent = |column: &&TableColumn| column.data_type.as_deref().is_some_and(is_preference);
+    for name in settings.written_columns().filter(|name| !settings.preference_columns.contains(*name)) {
+        if columns.iter().filter(is_consent).any(|column| column.name == name) {
+            misfits
+                .push(format!("$.preference_columns: `{name}` holds a consent: name it here if it is to be written"));
+        }
+    }
+    let mistakes = settings.compile(Some(&known(columns))).err().unwrap_or_default();
+    misfits.extend(mistakes.iter().map(|mistake| {
+        let at = mistake.entry.map(|entry| format!("[{entry}]")).unwrap_or_default();
+        let within = mistake.expression.as_ref().map(|source| format!(" (in `{source}`)")).unwrap_or_default();
+        format!("$.columns{at}: {mistake}{within}")
+    }));
+    misfits
 }
 
 pub(super) fn warnings(settings: &Settings, columns: &[TableColumn], links: &Links) -> Vec<String> {
