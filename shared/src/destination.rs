@@ -93,6 +93,15 @@ pub trait Destination: Send + Sync {
     /// at activation, after every edit, and from time to time.
     async fn prepare(&self, context: &Context<'_>, links: &Links) -> Result<Preparation, Failure>;
 
+    /// The notes that `prepare` would leave, for a look at what would be sent before it ran. Nothing is written, whatever
+    /// the session: who makes something in `prepare` and reads it again has to imagine it here.
+    async fn foresee(&self, context: &Context<'_>, links: &Links) -> Result<serde_json::Value, Failure> {
+        let session = context.session.holding_back();
+        let Context { session: _, credentials, settings, notes, links: linked, now } = *context;
+        let context = Context { session: &session, credentials, settings, notes, links: linked, now };
+        self.prepare(&context, links).await.map(|preparation| preparation.notes)
+    }
+
     /// Sends a batch of at most [`Destination::batch`] (or [`Bulk::batch`]) items. An item without a verdict is
     /// taken as open. An `Err` speaks of every item of the batch.
     async fn deliver(&self, context: &Context<'_>, lane: Mode, items: &[Item]) -> Result<Verdicts, Failure>;

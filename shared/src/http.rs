@@ -2,6 +2,7 @@
 //! end before the run does, and errors that never carry a URL, a body or a header.
 
 mod bearer;
+mod hold;
 mod post;
 mod tokens;
 
@@ -24,9 +25,11 @@ use crate::model::{AuthorizationId, Lane, Reason, RunId, TraceId};
 use crate::ports::{Clock, Ledger};
 
 use bearer::Bearers;
+use hold::Held;
 use tokens::Purse;
 
 pub use bearer::Bearer;
+pub use hold::HeldRequest;
 pub use post::Posted;
 
 /// Nothing longer than this is believed of a `Retry-After`.
@@ -176,7 +179,7 @@ impl Http {
     pub fn session(&self, account: Account, deadline: Timestamp) -> Session {
         let account = Arc::new(account);
         let purse = Arc::new(Purse::new(Arc::clone(&account), deadline));
-        Session { http: self.clone(), account, deadline, purse }
+        Session { http: self.clone(), account, deadline, purse, held: None }
     }
 }
 
@@ -209,6 +212,8 @@ pub struct Session {
     account: Arc<Account>,
     deadline: Timestamp,
     purse: Arc<Purse>,
+    /// Where requests that write are kept instead of being sent.
+    held: Option<Held>,
 }
 
 /// An answer, whatever its status.
@@ -268,7 +273,8 @@ impl Session {
         self.purse.reserve(|| self.check_time()).await
     }
 
-    /// Sends one request, made by `build` from a builder for `origin` + `path`. Takes a token first.
+    /// Sends one request, made by `build` from a builder for `origin` + `path`. Takes a token first. A session that
+    /// holds back what writes keeps it: what changes nothing goes by [`Session::ask`].
     ///
     /// # Errors
     /// `PutOff` where no token or no time is left: nothing was sent. `Retryable` where no whole answer
@@ -280,9 +286,49 @@ impl Session {
         path: &str,
         build: impl FnOnce(RequestBuilder) -> RequestBuilder + Send,
     ) -> Result<Answer, Failure> {
-        if !self.account.origins.iter().any(|allowed| allowed == origin) {
-            return Err(Failure::Misconfigured { reason: Reason::new("the host is not among the destination's own") });
+        match &self.held {
+            Some(held) => {
+                self.check_origin(origin)?;
+                held.keep(build(self.http.client.request(method, format!("{origin}{path}"))))
+            }
+            None => self.exchange(method, origin, path, build).await,
         }
+    }
+
+    /// The same for a request that changes nothing at the vendor, which is the destination's to say: some look by
+    /// `POST`, and some vendors write by `GET`. It goes out even where writes are held back.
+    ///
+    /// # Errors
+    /// See [`Session::send`].
+    pub async fn ask(
+        &self,
+        method: Method,
+        origin: &str,
+        path: &str,
+        build: impl FnOnce(RequestBuilder) -> RequestBuilder + Send,
+    ) -> Result<Answer, Failure> {
+        // Nobody asks by these, whoever says so.
+        if matches!(method, Method::PUT | Method::PATCH | Method::DELETE) {
+            return self.send(method, origin, path, build).await;
+        }
+        self.exchange(method, origin, path, build).await
+    }
+
+    fn check_origin(&self, origin: &str) -> Result<(), Failure> {
+        if self.account.origins.iter().any(|allowed| allowed == origin) {
+            return Ok(());
+        }
+        Err(Failure::Misconfigured { reason: Reason::new("the host is not among the destination's own") })
+    }
+
+    async fn exchange(
+        &self,
+        method: Method,
+        origin: &str,
+        path: &str,
+        build: impl FnOnce(RequestBuilder) -> RequestBuilder + Send,
+    ) -> Result<Answer, Failure> {
+        self.check_origin(origin)?;
         self.check_time()?;
         let ticket = self.purse.take(|| self.check_time()).await?;
         let base = self.http.rewrites.get(origin).map_or(origin, String::as_str);
@@ -291,9 +337,7 @@ impl Session {
             Some(trace) => request.header("traceparent", trace.header()),
             None => request,
         };
-        let request = request
-            .build()
-            .map_err(|_| Failure::Rejected { reason: Reason::new("no valid request could be made of it") })?;
+        let request = request.build().map_err(|_| unbuildable())?;
         let sent_at = self.now();
         let carried = self.http.transport.carry(request).await;
         let took = self.now().duration_since(sent_at);
@@ -340,6 +384,10 @@ impl Session {
     pub async fn end(&self) {
         self.purse.end().await;
     }
+}
+
+fn unbuildable() -> Failure {
+    Failure::Rejected { reason: Reason::new("no valid request could be made of it") }
 }
 
 fn open(reason: &str) -> Failure {

@@ -20,6 +20,7 @@ mod measures;
 mod missing;
 mod notices;
 mod port_suite;
+mod preview;
 mod privileges;
 mod reconcile;
 mod replay;

@@ -7,7 +7,8 @@ use std::sync::LazyLock;
 use muster::control::{
     AccountingView, ActivationChange, ActivationView, AttributeView, AudienceView, AuthorizationChange, EffectView,
     EffectWord, KeptRecord, NewAccess, NewActivation, NewAudience, NewAuthorization, NewSource, NoticeReceiver, Page,
-    PersonEvidence, PersonQuery, ReasonsView, Resumption, ScanView, SignalLogin, SourceEdit, SourceView,
+    PersonEvidence, PersonQuery, Preview, PreviewQuery, ReasonsView, Resumption, ScanView, SignalLogin, SourceEdit,
+    SourceView,
 };
 use muster::destination::{Checked, Discovered};
 use muster::model::{Authorization, Job, Replay};
@@ -100,6 +101,8 @@ fn schemas() -> Value {
         Page<SourceView>,
         PersonEvidence,
         PersonQuery,
+        Preview,
+        PreviewQuery,
         Problem,
         ReasonsView,
         Reconcile,

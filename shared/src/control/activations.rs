@@ -266,7 +266,7 @@ impl Control {
 
     /// What follows from the settings: what the destination reads of a person besides what is linked makes a
     /// record pending too, and some transitions earn an effect.
-    fn take_over_settings(&self, activation: &mut Activation) {
+    pub(super) fn take_over_settings(&self, activation: &mut Activation) {
         if let Some(destination) = self.destination(&activation.destination) {
             activation.triggers.extend(destination.reads_fields(&activation.settings));
             activation.reads = destination.reads(&activation.settings);

@@ -39,7 +39,7 @@ pub struct PersonQuery {
 /// An identifier as it was typed. Prints as `[redacted]`.
 #[derive(Clone, Deserialize)]
 #[serde(transparent)]
-pub struct IdentifierText(String);
+pub struct IdentifierText(pub(super) String);
 
 impl std::fmt::Debug for IdentifierText {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -410,7 +410,7 @@ impl Control {
         }
     }
 
-    async fn walk_page(&self, activation: &Activation, after: Option<PersonKey>) -> ControlResult<Walked> {
+    pub(super) async fn walk_page(&self, activation: &Activation, after: Option<PersonKey>) -> ControlResult<Walked> {
         let people = &self.ports.people;
         Ok(people.walk(&activation.source, Some(&activation.id), Segment::WHOLE, after, WALK_PAGE).await?)
     }

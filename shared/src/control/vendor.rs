@@ -13,7 +13,7 @@ use crate::ports::Secret;
 const QUESTION_TIME: SignedDuration = SignedDuration::from_secs(60);
 /// The same of one that is asked beside a save. A request that finds no answer ends with it, so that a gateway which
 /// waits for half a minute has the answer to the save.
-const LOOK_TIME: SignedDuration = SignedDuration::from_secs(28);
+pub(super) const LOOK_TIME: SignedDuration = SignedDuration::from_secs(28);
 
 impl Control {
     /// Tries an activation's credentials, settings and permissions.
@@ -119,7 +119,7 @@ impl Control {
         Err(format!("the destination `{provider}` was left out when Muster was deployed here"))
     }
 
-    async fn session(
+    pub(super) async fn session(
         &self,
         id: &AuthorizationId,
         destination: &'static dyn Destination,

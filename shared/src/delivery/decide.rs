@@ -124,6 +124,17 @@ impl<'r> Work<'r> {
     }
 }
 
+/// Every record of a row as work, due or not, as if nobody else held a key of theirs: to see what would be sent.
+pub fn rehearse<'r>(row: &'r Row, activation: &Activation, shape: RecordShape) -> Vec<Work<'r>> {
+    let records = records(&row.person, &row.standing, activation, shape);
+    let work = records.iter().map(|record| {
+        let plan = plan(&row.person, &row.standing, activation, record);
+        let departing = (1u16..).zip(&plan.departures).map(|(step, _)| step).collect();
+        Work { row, plan, keys: Keys::new(), departing, held: false }
+    });
+    work.collect()
+}
+
 /// Whether this run sent a record before.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Told {

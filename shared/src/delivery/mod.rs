@@ -14,6 +14,7 @@ mod landing;
 mod notices;
 mod plan;
 mod prepare;
+pub mod preview;
 mod reconcile;
 mod retry;
 mod run;

@@ -79,6 +79,7 @@ async fn describe(site: &mut Site) {
         "retry_window_hours": 1});
     site.call("POST", "/v1/activations", activation).await;
     site.call("POST", "/v1/activations/act/check", Value::Null).await;
+    site.call("POST", "/v1/activations/act/preview", json!({"sample": 1})).await;
     let receiver = json!({"url": format!("{NOTICES}/notices"), "secret": NOTICES_SECRET});
     site.call("PUT", "/v1/activations/act/notices", receiver).await;
 }

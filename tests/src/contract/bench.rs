@@ -10,8 +10,9 @@ use muster::destination::{
     ReadBack, Seen, Shown, Shows, Spec, Verdict, Verdicts,
 };
 use muster::embedded::Embedded;
-use muster::http::{Account, Http, HttpTimes, Session};
+use muster::http::{Account, HeldRequest, Http, HttpTimes, Session, Transport};
 use muster::metrics::Unmeasured;
+use muster::model::budget::Budget;
 use muster::model::pending::RecordShape;
 use muster::model::{AttributeLink, AttributeType, Lane, LinkState, PersonKey, RecordId, RunId, Value};
 use muster::ports::{Clock, Ledger, Secret};
@@ -63,6 +64,10 @@ pub struct Bench<'w> {
     pub patience: Duration,
     /// How much time a run has.
     pub run: SignedDuration,
+    /// What the account allows.
+    pub budget: Budget,
+    /// The way to the vendor, where it is not the network alone.
+    pub transport: Option<Arc<dyn Transport>>,
     ledger: Arc<dyn Ledger>,
 }
 
@@ -81,6 +86,8 @@ impl<'w> Bench<'w> {
             origins,
             patience: PATIENCE,
             run: SignedDuration::from_hours(24),
+            budget: world.destination().spec().budget.clone(),
+            transport: None,
             ledger: embedded.ports().ledger,
         }
     }
@@ -102,7 +109,7 @@ impl<'w> Bench<'w> {
         let deadline = clock.now() + self.run;
         let account = Account {
             authorization: "account".parse().unwrap(),
-            budget: self.spec().budget.clone(),
+            budget: self.budget.clone(),
             lane: Lane::Live,
             run: RunId(1),
             origins: self.origins.clone(),
@@ -111,7 +118,12 @@ impl<'w> Bench<'w> {
             meter: Arc::new(Unmeasured),
             trace: None,
         };
-        Http::new(times, self.world.rewrites()).unwrap().session(account, deadline)
+        let http = Http::new(times, self.world.rewrites()).unwrap();
+        let http = match &self.transport {
+            Some(transport) => http.over(Arc::clone(transport)),
+            None => http,
+        };
+        http.session(account, deadline)
     }
 
     fn context<'a>(&'a self, session: &'a Session) -> Context<'a> {
@@ -137,6 +149,26 @@ impl<'w> Bench<'w> {
         let prepared = self.try_prepare().await.unwrap();
         self.notes = prepared.notes.clone();
         prepared
+    }
+
+    /// What would be noted of a preparation.
+    pub async fn foresee(&self) -> Json {
+        let session = self.session();
+        let notes = self.world.destination().foresee(&self.context(&session), &self.links).await;
+        session.end().await;
+        notes.unwrap()
+    }
+
+    /// What a delivery of these items would write.
+    pub async fn preview(&self, items: &[Item]) -> Vec<HeldRequest> {
+        let mut held = Vec::new();
+        for items in items.chunks(self.batch(Mode::Live)) {
+            let session = self.session().holding_back();
+            let _ = self.world.destination().deliver(&self.context(&session), Mode::Live, items).await;
+            session.end().await;
+            held.extend(session.held_back());
+        }
+        held
     }
 
     /// Delivers in the destination's own batch size. A batch that is refused is halved, as the engine does; any

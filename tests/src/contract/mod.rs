@@ -12,6 +12,7 @@ pub mod listen;
 pub mod memo;
 pub mod people;
 pub mod prepare;
+pub mod preview;
 pub mod read_back;
 pub mod secrecy;
 pub mod trouble;
@@ -46,6 +47,8 @@ macro_rules! contract_suite {
             prepare::preparing_touches_nobody
             prepare::a_removed_audience_is_relabelled_and_restored
             prepare::a_new_name_is_taken_over
+            preview::what_is_shown_is_what_is_sent
+            preview::what_is_shown_before_a_preparation_is_what_is_sent
             people::enter_and_leave_land_on_the_right_people
             people::delivering_twice_is_as_once
             people::never_left_and_inside_are_told_apart

@@ -6,7 +6,9 @@ use axum::Json;
 use axum::extract::State;
 use axum::response::Response;
 use http::StatusCode;
-use muster::control::{ActivationChange, ActivationView, Labels, NewActivation, Page, SignalLogin};
+use muster::control::{
+    ActivationChange, ActivationView, Labels, NewActivation, Page, Preview, PreviewQuery, SignalLogin,
+};
 use muster::destination::Checked;
 use muster::model::{ActivationId, Job, JobKind, ReconcileMode, Replay};
 use schemars::JsonSchema;
@@ -24,6 +26,7 @@ pub(super) fn routes() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(list_activations, create_activation))
         .routes(routes!(get_activation, change_activation, remove_activation))
         .routes(routes!(check_activation))
+        .routes(routes!(preview))
         .routes(routes!(activate))
         .routes(routes!(pause))
         .routes(routes!(resume))
@@ -97,6 +100,21 @@ async fn remove_activation(
     responses((status = 200, description = "What was found", body = ref("#/components/schemas/Checked"))))]
 async fn check_activation(State(api): State<Arc<Api>>, Named(id): Named<ActivationId>) -> Answer<Checked> {
     Ok(Json(api.control.check_activation(&id).await?))
+}
+
+/// Shows the requests that would be sent of some people now, and of whoever would not be sent the reason. Nothing is
+/// sent that changes anything, and nothing is written; the vendor is asked what must be known to decide. The answer holds
+/// personal data.
+#[utoipa::path(post, path = "/v1/activations/{activation}/preview", tag = "activations",
+    params(("activation" = String, Path)),
+    request_body(content = ref("#/components/schemas/PreviewQuery"), content_type = "application/json"),
+    responses((status = 200, description = "What would be sent", body = ref("#/components/schemas/Preview"))))]
+async fn preview(
+    State(api): State<Arc<Api>>,
+    Named(id): Named<ActivationId>,
+    Body(query): Body<PreviewQuery>,
+) -> Answer<Preview> {
+    Ok(Json(api.control.preview(&id, &query).await?))
 }
 
 /// Starts a draft: the vendor's side is prepared, then everybody already there is sent.

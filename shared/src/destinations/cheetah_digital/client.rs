@@ -151,6 +151,10 @@ impl<'a> Api<'a> {
                 None => request,
             }
         };
+        // By GET tables and rows are looked at, and nothing is written.
+        if method == Method::GET {
+            return self.session.ask(method, origin, path, build).await;
+        }
         self.session.send(method, origin, path, build).await
     }
 
@@ -169,7 +173,7 @@ impl<'a> Api<'a> {
             request.header("accept", "application/json").body(body)
         };
         let asked_at = self.session.now();
-        let answer = self.session.send(Method::POST, self.credentials.token_origin(), TOKEN, build).await;
+        let answer = self.session.ask(Method::POST, self.credentials.token_origin(), TOKEN, build).await;
         let answer = answer.map_err(nothing_applied)?;
         match answer.status.as_u16() {
             200..=299 => {

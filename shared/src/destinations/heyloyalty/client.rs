@@ -75,6 +75,13 @@ enum Believe {
     Anything,
 }
 
+/// What a request does to the account.
+#[derive(Clone, Copy)]
+enum Does {
+    Look,
+    Write,
+}
+
 /// One account's API.
 pub(super) struct Api<'a> {
     session: &'a Session,
@@ -161,7 +168,7 @@ impl<'a> Api<'a> {
     /// Adds a member. Not safe to repeat. `key` is kept out of what is told.
     pub(super) async fn create(&self, list: u64, body: &Json, key: &str) -> Result<Created, Failure> {
         let path = format!("/loyalty/v1/lists/{list}/members");
-        let answer = self.call(Method::POST, &path, |request| request.json(body)).await?;
+        let answer = self.call(Does::Write, Method::POST, &path, |request| request.json(body)).await?;
         Ok(match judge(&answer, key, Believe::EmptyOrJson)? {
             Written::Done => {
                 let id = answer.json().and_then(|json| MemberId::read(json.get("id")?));
@@ -189,7 +196,7 @@ impl<'a> Api<'a> {
     }
 
     async fn read(&self, path: &str) -> Result<Option<Answer>, Failure> {
-        let answer = self.call(Method::GET, path, |request| request).await.map_err(unwritten)?;
+        let answer = self.call(Does::Look, Method::GET, path, |request| request).await.map_err(unwritten)?;
         match status(&answer) {
             200..=299 => Ok(Some(answer)),
             404 => Ok(None),
@@ -209,19 +216,20 @@ impl<'a> Api<'a> {
         believe: Believe,
         build: impl Fn(RequestBuilder) -> RequestBuilder + Send + Sync,
     ) -> Result<Written, Failure> {
-        judge(&self.call(method, path, build).await?, key, believe)
+        judge(&self.call(Does::Write, method, path, build).await?, key, believe)
     }
 
     /// One request; after a 401 once more with a new timestamp.
     async fn call(
         &self,
+        does: Does,
         method: Method,
         path: &str,
         build: impl Fn(RequestBuilder) -> RequestBuilder + Send + Sync,
     ) -> Result<Answer, Failure> {
-        let mut answer = self.attempt(method.clone(), path, &build).await?;
+        let mut answer = self.attempt(does, method.clone(), path, &build).await?;
         if status(&answer) == 401 {
-            answer = self.attempt(method, path, &build).await?;
+            answer = self.attempt(does, method, path, &build).await?;
         }
         match status(&answer) {
             401 => Err(Failure::Unauthorized { reason: refused_keys(answer.date, self.session.now()) }),
@@ -233,6 +241,7 @@ impl<'a> Api<'a> {
 
     async fn attempt(
         &self,
+        does: Does,
         method: Method,
         path: &str,
         build: impl Fn(RequestBuilder) -> RequestBuilder + Send + Sync,
@@ -245,7 +254,10 @@ impl<'a> Api<'a> {
             let authorization = authorization(&credentials.api_key, &signature(&credentials.api_secret, &timestamp));
             build(request.header("X-Request-Timestamp", timestamp).header("Authorization", authorization))
         };
-        session.send(method, ORIGIN, path, signed).await
+        match does {
+            Does::Look => session.ask(method, ORIGIN, path, signed).await,
+            Does::Write => session.send(method, ORIGIN, path, signed).await,
+        }
     }
 }
 

@@ -94,6 +94,10 @@ impl Destination for Heyloyalty {
         prepare::prepare(context, links).await
     }
 
+    async fn foresee(&self, context: &Context<'_>, links: &Links) -> Result<serde_json::Value, Failure> {
+        prepare::foresee(context, links).await
+    }
+
     async fn deliver(&self, context: &Context<'_>, lane: Mode, items: &[Item]) -> Result<Verdicts, Failure> {
         let run = live::Run::new(context)?;
         bulk::whole(match lane {

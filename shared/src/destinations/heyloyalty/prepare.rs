@@ -243,6 +243,27 @@ pub(super) async fn prepare(context: &Context<'_>, links: &Links) -> Result<Prep
     Ok(Preparation { notes, resend, warnings })
 }
 
+/// See [`crate::destination::Destination::foresee`].
+pub(super) async fn foresee(context: &Context<'_>, links: &Links) -> Result<Json, Failure> {
+    let settings = super::settings(context)?;
+    let api = Api::new(context.session, context.credentials)?;
+    let misconfigured = |reason: String| Failure::Misconfigured { reason: Reason::new(reason) };
+    let former = Notes::deserialize(context.notes).ok();
+    let mut list = api.list(settings.list_id).await?.ok_or_else(no_list)?;
+    let identifier_format = identifier_format(&list, &settings.identifier).map_err(misconfigured)?;
+    check_creating(&list, &settings).map_err(misconfigured)?;
+    let wanted = wanted(links, &settings);
+    changes(&list, &wanted)?;
+    for want in wanted.iter().filter(|want| want.owner != Owner::Removed) {
+        if let Spot::Free(name) = locate(&list, want) {
+            list.fields.push(ListField { id: None, name, label: want.label.clone(), format: want.format.clone() });
+        }
+    }
+    let (fields, _) = own_fields(&list, &wanted, former.as_ref())?;
+    serde_json::to_value(notes(list, identifier_format, fields, context.now))
+        .map_err(|_| misconfigured("the notes cannot be written".to_owned()))
+}
+
 fn notes(list: List, identifier_format: Format, fields: OwnFields, read_at: Timestamp) -> Notes {
     Notes { list: list.name, identifier_format, duplicates: list.duplicates, fields, read_at }
 }

@@ -1,6 +1,6 @@
 //! The wire: signed requests, and what a status means.
 
-use reqwest::{Method, StatusCode};
+use reqwest::{Method, RequestBuilder, StatusCode};
 use serde_json::Value as Json;
 
 use super::config::Credentials;
@@ -23,14 +23,14 @@ impl<'a> Receiver<'a> {
     /// Posts a message. Everything but a 2xx is a failure.
     pub(super) async fn post(&self, to: &Endpoint, id: &str, message: &Json) -> Result<Answer, Failure> {
         let body = serde_json::to_vec(message).unwrap_or_default();
-        let answer = self.send(Method::POST, to.origin(), to.rest(), id, body).await?;
+        let answer = self.session.send(Method::POST, to.origin(), to.rest(), self.signed(id, body)).await?;
         judge(&answer).map_or(Ok(answer), Err)
     }
 
     /// Whether the receiver has the event of this id.
     pub(super) async fn has(&self, at: &Endpoint, id: &str) -> Result<Known, Failure> {
         let path = format!("{}/{id}", at.rest().trim_end_matches('/'));
-        let answer = self.send(Method::GET, at.origin(), &path, id, Vec::new()).await?;
+        let answer = self.session.ask(Method::GET, at.origin(), &path, self.signed(id, Vec::new())).await?;
         match (answer.status, judge(&answer)) {
             (StatusCode::NOT_FOUND, _) => Ok(Known::No),
             (_, None) => Ok(Known::Yes),
@@ -40,13 +40,12 @@ impl<'a> Receiver<'a> {
         }
     }
 
-    async fn send(&self, method: Method, origin: &str, path: &str, id: &str, body: Vec<u8>) -> Result<Answer, Failure> {
+    fn signed(&self, id: &str, body: Vec<u8>) -> impl FnOnce(RequestBuilder) -> RequestBuilder + Send + use<> {
         let headers = standard_webhooks::headers(self.credentials.all(), id, self.session.now(), &body);
-        let build = |request: reqwest::RequestBuilder| {
+        move |request| {
             let request = headers.iter().fold(request, |request, (name, value)| request.header(*name, value));
             if body.is_empty() { request } else { request.header("content-type", "application/json").body(body) }
-        };
-        self.session.send(method, origin, path, build).await
+        }
     }
 }
 
