@@ -11,15 +11,14 @@ use muster::embedded::JumpClock;
 use muster::model::{AttributeType, Identifier, Value};
 use muster::ports::{Clock, Secret};
 use muster_twins::cheetah_digital::{
-    Cell, CheetahDigitalTwin, Counters, Credential, DataType, Fault, FaultKind, Options, Region, RetryAfter, RouteKind,
-    RowView, SeedColumn, SeedTable, Switches, consumer_key,
+    Cell, CheetahDigitalTwin, Counters, Credential, DataType, Fault, FaultKind, Options, Region, RouteKind, RowView,
+    SeedColumn, SeedTable, Switches, consumer_key,
 };
 use muster_twins::clock::TwinClock;
 use serde_json::{Value as Json, json};
 
-use crate::contract::world::{
-    Aim, Holds, Membership, Pause, Refusals, Standing, Strangers, Struck, Trouble, VendorWorld,
-};
+use super::fault_kind;
+use crate::contract::world::{Aim, Holds, Membership, Refusals, Standing, Strangers, Struck, Trouble, VendorWorld};
 
 const SECRET: &str = "zqsecret-of-the-account";
 /// The table's display name and its own.
@@ -220,7 +219,7 @@ impl VendorWorld for CheetahDigitalWorld {
     fn strike(&self, trouble: &Trouble, aim: Aim, times: u32) -> Struck {
         // One bad record makes its call refused, and half of that call, until it stands alone.
         let times = if matches!(trouble, Trouble::Refused(_)) { times * (1 + RECORDS.ilog2()) } else { times };
-        let fault = Fault::once(kind(trouble)).times(times);
+        let fault = Fault::once(fault_kind(trouble, |sentence| FaultKind::Says(400, sentence))).times(times);
         let is_success = matches!(trouble, Trouble::Truncated | Trouble::ErrorInOk);
         let fault = match aim {
             Aim::Look | Aim::BulkWrite => return Struck::Impossible,
@@ -258,26 +257,5 @@ impl VendorWorld for CheetahDigitalWorld {
         let counted = counts.into_iter().filter(|(_, count)| *count > 0);
         let counted = counted.map(|(what, count)| format!("{count} {what}"));
         counted.chain(self.twin.unexpected()).collect()
-    }
-}
-
-fn kind(trouble: &Trouble) -> FaultKind {
-    match trouble {
-        Trouble::SlowDown(Pause::Unsaid) => FaultKind::TooManyRequests(RetryAfter::Absent),
-        Trouble::SlowDown(Pause::Seconds(seconds)) => FaultKind::TooManyRequests(RetryAfter::Seconds(*seconds)),
-        Trouble::SlowDown(Pause::Date(seconds)) => FaultKind::TooManyRequests(RetryAfter::HttpDateIn(*seconds)),
-        Trouble::Broken(500) => FaultKind::Html500,
-        Trouble::Broken(502) => FaultKind::BadGateway,
-        Trouble::Broken(503) => FaultKind::Unavailable,
-        Trouble::Broken(status) => FaultKind::Status(*status),
-        Trouble::ResetBefore => FaultKind::ResetBefore,
-        Trouble::ResetAfter => FaultKind::ResetAfter,
-        Trouble::TimeoutBefore => FaultKind::TimeoutBefore,
-        Trouble::TimeoutAfter => FaultKind::TimeoutAfter,
-        Trouble::Truncated => FaultKind::TruncatedJson,
-        Trouble::NotTheApi => FaultKind::NonJson200,
-        Trouble::ErrorInOk => FaultKind::ErrorBody200,
-        Trouble::Unauthorized => FaultKind::Unauthorized,
-        Trouble::Refused(sentence) => FaultKind::Says(400, sentence.clone()),
     }
 }

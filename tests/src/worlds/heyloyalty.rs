@@ -15,15 +15,13 @@ use muster::model::{AttributeType, Identifier, Value};
 use muster::ports::{Clock, Secret};
 use muster_twins::clock::TwinClock;
 use muster_twins::heyloyalty::{
-    Counters, Fault, FaultKind, HeyloyaltyTwin, MemberView, Options, RetryAfter, RouteKind, SeedList, SeedMember,
-    SeedStanding,
+    Counters, Fault, FaultKind, HeyloyaltyTwin, MemberView, Options, RouteKind, SeedList, SeedMember, SeedStanding,
 };
 use serde_json::{Value as Json, json};
 use sha2::{Digest, Sha256};
 
-use crate::contract::world::{
-    Aim, Holds, Membership, Pause, Refusals, Standing, Strangers, Struck, Trouble, VendorWorld,
-};
+use super::fault_kind;
+use crate::contract::world::{Aim, Holds, Membership, Refusals, Standing, Strangers, Struck, Trouble, VendorWorld};
 
 const API_KEY: &str = "zqapikey1234";
 const API_SECRET: &str = "zqsecret-of-the-account";
@@ -211,7 +209,7 @@ impl VendorWorld for HeyloyaltyWorld {
     }
 
     fn strike(&self, trouble: &Trouble, aim: Aim, times: u32) -> Struck {
-        let fault = Fault::once(kind(trouble)).times(times);
+        let fault = Fault::once(fault_kind(trouble, |sentence| FaultKind::Says(400, sentence))).times(times);
         self.twin.push_fault(match aim {
             Aim::Look => fault.on_route(RouteKind::Members),
             Aim::Write => fault.on_route(RouteKind::MemberPatch),
@@ -266,26 +264,5 @@ impl VendorWorld for HeyloyaltyWorld {
         let autoresponders = self.twin.pending_imports().into_iter().filter(|import| import.trigger_autoresponder);
         let autoresponders = autoresponders.map(|import| format!("import {} sends autoresponders", import.id));
         counted.chain(autoresponders).chain(self.twin.unexpected()).collect()
-    }
-}
-
-fn kind(trouble: &Trouble) -> FaultKind {
-    match trouble {
-        Trouble::SlowDown(Pause::Unsaid) => FaultKind::TooManyRequests(RetryAfter::Absent),
-        Trouble::SlowDown(Pause::Seconds(seconds)) => FaultKind::TooManyRequests(RetryAfter::Seconds(*seconds)),
-        Trouble::SlowDown(Pause::Date(seconds)) => FaultKind::TooManyRequests(RetryAfter::HttpDateIn(*seconds)),
-        Trouble::Broken(500) => FaultKind::Html500,
-        Trouble::Broken(502) => FaultKind::BadGateway,
-        Trouble::Broken(503) => FaultKind::Unavailable,
-        Trouble::Broken(status) => FaultKind::Status(*status),
-        Trouble::ResetBefore => FaultKind::ResetBefore,
-        Trouble::ResetAfter => FaultKind::ResetAfter,
-        Trouble::TimeoutBefore => FaultKind::TimeoutBefore,
-        Trouble::TimeoutAfter => FaultKind::TimeoutAfter,
-        Trouble::Truncated => FaultKind::TruncatedJson,
-        Trouble::NotTheApi => FaultKind::NonJson200,
-        Trouble::ErrorInOk => FaultKind::ErrorBody200,
-        Trouble::Unauthorized => FaultKind::Unauthorized,
-        Trouble::Refused(sentence) => FaultKind::Says(400, sentence.clone()),
     }
 }

@@ -13,14 +13,12 @@ use muster::model::{Identifier, Value};
 use muster::ports::{Clock, Secret};
 use muster_twins::clock::TwinClock;
 use muster_twins::webhook::{
-    Answers, AudienceView, Fault, FaultKind, Options, PersonView, RetryAfter, RouteKind, Standing as Told, Switches,
-    WebhookTwin,
+    Answers, AudienceView, Fault, FaultKind, Options, PersonView, RouteKind, Standing as Told, Switches, WebhookTwin,
 };
 use serde_json::{Value as Json, json};
 
-use crate::contract::world::{
-    Aim, Holds, Membership, Pause, Refusals, Standing, Strangers, Struck, Trouble, VendorWorld,
-};
+use super::fault_kind;
+use crate::contract::world::{Aim, Holds, Membership, Refusals, Standing, Strangers, Struck, Trouble, VendorWorld};
 
 /// 24 bytes whose Base64 can be read in a log.
 const SECRET: &str = "whsec_zqsecretzqsecretzqsecretzqsecret";
@@ -184,7 +182,7 @@ impl VendorWorld for WebhookWorld {
     }
 
     fn strike(&self, trouble: &Trouble, aim: Aim, times: u32) -> Struck {
-        let fault = Fault::once(kind(trouble)).times(times);
+        let fault = Fault::once(fault_kind(trouble, FaultKind::Refused)).times(times);
         let fault = match (aim, self.sees(trouble, aim)) {
             (Aim::Look | Aim::BulkWrite, _) | (_, Sees::Success) => return Struck::Impossible,
             (Aim::Write, Sees::Trouble) => fault.on_route(RouteKind::People),
@@ -244,26 +242,5 @@ impl WebhookWorld {
             | Trouble::Unauthorized
             | Trouble::Refused(_) => Sees::Trouble,
         }
-    }
-}
-
-fn kind(trouble: &Trouble) -> FaultKind {
-    match trouble {
-        Trouble::SlowDown(Pause::Unsaid) => FaultKind::TooManyRequests(RetryAfter::Absent),
-        Trouble::SlowDown(Pause::Seconds(seconds)) => FaultKind::TooManyRequests(RetryAfter::Seconds(*seconds)),
-        Trouble::SlowDown(Pause::Date(seconds)) => FaultKind::TooManyRequests(RetryAfter::HttpDateIn(*seconds)),
-        Trouble::Broken(500) => FaultKind::Html500,
-        Trouble::Broken(502) => FaultKind::BadGateway,
-        Trouble::Broken(503) => FaultKind::Unavailable,
-        Trouble::Broken(status) => FaultKind::Status(*status),
-        Trouble::ResetBefore => FaultKind::ResetBefore,
-        Trouble::ResetAfter => FaultKind::ResetAfter,
-        Trouble::TimeoutBefore => FaultKind::TimeoutBefore,
-        Trouble::TimeoutAfter => FaultKind::TimeoutAfter,
-        Trouble::Truncated => FaultKind::TruncatedJson,
-        Trouble::NotTheApi => FaultKind::NonJson200,
-        Trouble::ErrorInOk => FaultKind::ErrorBody200,
-        Trouble::Unauthorized => FaultKind::Unauthorized,
-        Trouble::Refused(sentence) => FaultKind::Refused(sentence.clone()),
     }
 }
