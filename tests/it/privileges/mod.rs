@@ -129,13 +129,13 @@ fn arns(action: &str, resource: &str) -> Vec<String> {
 fn listed(prefix: &str) -> Vec<Grant> {
     let mut listed = Vec::new();
     for entry in ON_BEHALF {
-        for role in entry.roles {
+        for role in entry.roles.names() {
             let here = format!("{REGION}:{ACCOUNT}");
-            let resource = entry.resource.replace("{here}", &here).replace("{prefix}", prefix).replace("{role}", role);
+            let resource = entry.resource.replace("{here}", &here).replace("{prefix}", prefix).replace("{role}", &role);
             let grants = entry.actions.iter().map(|action| Grant {
                 action: (*action).to_owned(),
                 resource: resource.clone(),
-                place: (*role).to_owned(),
+                place: role.clone(),
             });
             listed.extend(grants);
         }
