@@ -15,8 +15,8 @@ use muster::ports::PortResult;
 use muster::sources::authentication::{Judge, Proven, Refusal, SourceSecrets, verify};
 use muster::sources::lytics::notes;
 use muster::sources::{
-    MAX_BODY_BYTES, MAX_CHANGES, MAX_UNPACKED_BYTES, OTHER_EVENTS, Parsed, Reading, Rejection, Unreadable, parse,
-    unpacked,
+    MAX_BODY_BYTES, MAX_CHANGES, MAX_UNPACKED_BYTES, OTHER_EVENTS, Parsed, Reading, Rejection, Unreadable,
+    left_out_prefix, parse, unpacked,
 };
 use serde::{Deserialize, Serialize};
 use tracing::Instrument;
@@ -150,7 +150,7 @@ async fn count_left_out(app: &Ingest, source: &SourceId, by_name: BTreeMap<Strin
     if by_name.is_empty() {
         return Ok(());
     }
-    let prefix = format!("ignored/{source}/");
+    let prefix = left_out_prefix(source);
     let known = app.ports.ledger.counters(&prefix).await?;
     let known = known.keys().filter_map(|name| name.strip_prefix(&prefix)).map(str::to_owned).collect();
     for (name, by) in within_names(known, by_name) {

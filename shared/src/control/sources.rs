@@ -13,6 +13,7 @@ use crate::model::catalog::default_sightings_days;
 use crate::model::{IdentifierType, LyticsFormat, Source, SourceAuthentication, SourceFormat, SourceId};
 use crate::ports::Secret;
 use crate::sources::lytics::notes;
+use crate::sources::{LEFT_OUT, left_out_prefix};
 
 /// A source to be made.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
@@ -173,11 +174,8 @@ fn check_format(
     Ok(())
 }
 
-/// Under which ingest counts what it does not take, by source and name.
-const LEFT_OUT: &str = "ignored/";
-
 fn view(source: Source, counts: &BTreeMap<String, u64>) -> SourceView {
-    let prefix = format!("{LEFT_OUT}{}/", source.id);
+    let prefix = left_out_prefix(&source.id);
     let named = counts.iter().filter_map(|(name, count)| Some((name.strip_prefix(&prefix)?, *count)));
     let left_out = named.map(|(name, count)| LeftOut { name: name.to_owned(), count, advice: notes::advice(name) });
     let client =
@@ -235,7 +233,7 @@ impl Control {
     }
 
     async fn view_source(&self, source: Source) -> ControlResult<SourceView> {
-        let counts = self.ports.ledger.counters(&format!("{LEFT_OUT}{}/", source.id)).await?;
+        let counts = self.ports.ledger.counters(&left_out_prefix(&source.id)).await?;
         Ok(view(source, &counts))
     }
 

@@ -17,13 +17,21 @@ use std::io::BufRead;
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
-use crate::model::{Change, InstallationKey, Source, SourceFormat};
+use crate::model::{Change, InstallationKey, Source, SourceFormat, SourceId};
 
 pub(crate) use path::At;
 pub use unpack::{Encoding, unpacked};
 
 /// Most changes of one request.
 pub const MAX_CHANGES: usize = 1_000;
+
+/// What the names of counters begin with that say what was left out of what a source sent; the rest says what.
+pub fn left_out_prefix(source: &SourceId) -> String {
+    format!("{LEFT_OUT}{source}/")
+}
+
+/// The same of all sources.
+pub const LEFT_OUT: &str = "ignored/";
 
 /// Most bytes of one request as it is received: Lambda's event of 6 MB, less what base64 adds.
 pub const MAX_BODY_BYTES: usize = 4 * 1024 * 1024;
