@@ -145,31 +145,22 @@ impl Control {
         let links = catalog::links(self.ports.catalog.as_ref(), &activation).await?;
         let now = self.now();
         let noted = activation.prepared.as_ref().map(|prepared| prepared.notes.clone()).unwrap_or_default();
-        let context = Context {
-            session: &session,
-            credentials: &credentials,
-            settings: &activation.settings,
-            notes: &noted,
-            links: &links,
-            now,
+        let notes = if is_prepared {
+            Ok(noted)
+        } else {
+            let (session, credentials, settings) = (&session, &credentials, &activation.settings);
+            let context = Context { session, credentials, settings, notes: &noted, links: &links, now };
+            destination.foresee(&context, &links).await
         };
-        let notes = if is_prepared { Ok(noted.clone()) } else { destination.foresee(&context, &links).await };
-        let mut previews = Vec::new();
-        if let Ok(notes) = &notes {
-            let (links, credentials, notes) = (links.clone(), credentials.clone(), notes.clone());
-            let session = session.clone();
-            let rehearsal = Rehearsal { activation: &activation, destination, links, credentials, session, notes, now };
-            for (person, row) in people {
-                let rehearsed = match &row {
-                    Some(row) => Some(rehearsal.of(row).await),
-                    None => None,
-                };
-                previews.push(view(person, rehearsed));
+        let shown = match notes {
+            Ok(notes) => {
+                let (activation, session) = (&activation, session.clone());
+                Ok(show(people, &Rehearsal { activation, destination, links, credentials, session, notes, now }).await)
             }
-        }
+            Err(failure) => Err(failure),
+        };
         session.end().await;
-        notes?;
-        Ok(Preview { people: previews })
+        Ok(Preview { people: shown? })
     }
 
     async fn people_of(
@@ -235,6 +226,18 @@ impl Control {
         found.truncate(most);
         Ok(found)
     }
+}
+
+async fn show(people: Vec<(PersonKey, Option<Row>)>, rehearsal: &Rehearsal<'_>) -> Vec<PersonPreview> {
+    let mut shown = Vec::new();
+    for (person, row) in people {
+        let rehearsed = match &row {
+            Some(row) => Some(rehearsal.of(row).await),
+            None => None,
+        };
+        shown.push(view(person, rehearsed));
+    }
+    shown
 }
 
 fn view(person: PersonKey, rehearsed: Option<Rehearsed>) -> PersonPreview {
