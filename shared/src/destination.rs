@@ -451,6 +451,22 @@ pub enum Failure {
     },
 }
 
+impl Failure {
+    /// The same failure where it is known otherwise whether the vendor may have applied it: of a read, say, which
+    /// applies nothing.
+    #[must_use]
+    pub fn with_applied(self, applied: Applied) -> Self {
+        match self {
+            Self::Retryable { reason, applied: _ } => Self::Retryable { reason, applied },
+            Self::RateLimited { .. }
+            | Self::PutOff { .. }
+            | Self::Rejected { .. }
+            | Self::Unauthorized { .. }
+            | Self::Misconfigured { .. } => self,
+        }
+    }
+}
+
 /// Whether the vendor may have applied what failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Applied {

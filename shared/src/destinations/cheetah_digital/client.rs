@@ -174,11 +174,11 @@ impl<'a> Api<'a> {
         };
         let asked_at = self.session.now();
         let answer = self.session.ask(Method::POST, self.credentials.token_origin(), TOKEN, build).await;
-        let answer = answer.map_err(nothing_applied)?;
+        let answer = answer.map_err(unsent)?;
         match answer.status.as_u16() {
             200..=299 => {
                 let token: TokenAnswer = serde_json::from_slice(&answer.body)
-                    .map_err(|_| nothing_applied(open("the answer to the request for a token cannot be read")))?;
+                    .map_err(|_| unreadable("the answer to the request for a token cannot be read"))?;
                 let lives = SignedDuration::try_from_secs_f64(token.expires_in.clamp(0.0, 1e9)).unwrap_or_default();
                 let used = lives - EARLY.min(lives / 10);
                 Ok(Bearer::new(&token.access_token, asked_at.saturating_add(used).unwrap_or(asked_at)))
@@ -188,7 +188,7 @@ impl<'a> Api<'a> {
                               region and still valid";
                 Err(Failure::Unauthorized { reason: Reason::new(reason) })
             }
-            _ => Err(nothing_applied(judge(&answer))),
+            _ => Err(unsent(judge(&answer))),
         }
     }
 }
@@ -223,15 +223,8 @@ pub(super) fn unreadable(reason: &str) -> Failure {
 }
 
 /// Of a request that carried no record.
-fn nothing_applied(failure: Failure) -> Failure {
-    match failure {
-        Failure::Retryable { reason, applied: _ } => Failure::Retryable { reason, applied: Applied::No },
-        Failure::RateLimited { .. }
-        | Failure::PutOff { .. }
-        | Failure::Rejected { .. }
-        | Failure::Unauthorized { .. }
-        | Failure::Misconfigured { .. } => failure,
-    }
+fn unsent(failure: Failure) -> Failure {
+    failure.with_applied(Applied::No)
 }
 
 fn is_page(answer: &Answer) -> bool {

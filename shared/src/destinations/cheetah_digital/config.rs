@@ -114,7 +114,7 @@ impl Settings {
     /// # Errors
     /// With the JSON path and the reason.
     pub fn read(json: &serde_json::Value) -> Result<Self, String> {
-        let settings: Self = strict::settings(json)?;
+        let settings = Self::parse(json)?;
         settings.check()?;
         Ok(settings)
     }
@@ -125,6 +125,11 @@ impl Settings {
         let settings: Self = strict::settings(json)?;
         settings.check_unmapped()?;
         Ok(settings)
+    }
+
+    /// Reads settings that were found good when they were saved.
+    pub(super) fn parse(json: &serde_json::Value) -> Result<Self, String> {
+        strict::settings(json)
     }
 
     fn check(&self) -> Result<(), String> {
@@ -282,17 +287,17 @@ pub enum Host {
 
 /// Everything that may be called.
 pub(super) const ORIGINS: &[&str] = &[
-    "https://api.eccmp.com",
-    "https://aet.eccmp.com",
-    "https://login.eccmp.com",
-    "https://api.ccmp.eu",
-    "https://api.eccmp.eu",
-    "https://api.marketingsuite.jp",
-    "https://aet.marketingsuite.jp",
+    Host::ApiEccmpCom.origin(),
+    Host::AetEccmpCom.origin(),
+    Host::LoginEccmpCom.origin(),
+    Host::ApiCcmpEu.origin(),
+    Host::ApiEccmpEu.origin(),
+    Host::ApiMarketingsuiteJp.origin(),
+    Host::AetMarketingsuiteJp.origin(),
 ];
 
 impl Host {
-    fn origin(self) -> &'static str {
+    const fn origin(self) -> &'static str {
         match self {
             Self::ApiEccmpCom => "https://api.eccmp.com",
             Self::AetEccmpCom => "https://aet.eccmp.com",
@@ -329,36 +334,33 @@ impl Credentials {
     }
 
     pub(super) fn token_origin(&self) -> &'static str {
-        self.hosts
-            .token
-            .unwrap_or(match self.region {
-                Region::Na => Host::ApiEccmpCom,
-                Region::Eu => Host::ApiCcmpEu,
-                Region::Jp => Host::ApiMarketingsuiteJp,
-            })
-            .origin()
+        self.hosts.token.unwrap_or(self.region.host()).origin()
     }
 
     pub(super) fn data_origin(&self) -> &'static str {
-        self.hosts
-            .data
-            .unwrap_or(match self.region {
-                Region::Na => Host::AetEccmpCom,
-                Region::Eu => Host::ApiCcmpEu,
-                Region::Jp => Host::ApiMarketingsuiteJp,
-            })
-            .origin()
+        self.hosts.data.unwrap_or(self.region.data_host()).origin()
     }
 
     pub(super) fn api_origin(&self) -> &'static str {
-        self.hosts
-            .api
-            .unwrap_or(match self.region {
-                Region::Na => Host::ApiEccmpCom,
-                Region::Eu => Host::ApiCcmpEu,
-                Region::Jp => Host::ApiMarketingsuiteJp,
-            })
-            .origin()
+        self.hosts.api.unwrap_or(self.region.host()).origin()
+    }
+}
+
+impl Region {
+    fn host(self) -> Host {
+        match self {
+            Self::Na => Host::ApiEccmpCom,
+            Self::Eu => Host::ApiCcmpEu,
+            Self::Jp => Host::ApiMarketingsuiteJp,
+        }
+    }
+
+    /// North America alone takes data at a host of its own.
+    fn data_host(self) -> Host {
+        match self {
+            Self::Na => Host::AetEccmpCom,
+            Self::Eu | Self::Jp => self.host(),
+        }
     }
 }
 

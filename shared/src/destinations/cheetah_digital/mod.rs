@@ -13,6 +13,7 @@ use std::sync::LazyLock;
 
 use async_trait::async_trait;
 use schemars::schema_for;
+use tokio::sync::OnceCell;
 
 use crate::destination::said::redact;
 use crate::destination::{
@@ -64,7 +65,7 @@ impl Destination for CheetahDigital {
     }
 
     fn reads(&self, settings: &serde_json::Value) -> Reads {
-        let mapped = Settings::read(settings).ok().and_then(|settings| settings.compile(None).ok());
+        let mapped = Settings::parse(settings).ok().and_then(|settings| settings.compile(None).ok());
         let mut reads = Reads::default();
         for path in mapped.iter().flat_map(CompiledMapping::reads) {
             match path {
@@ -77,7 +78,7 @@ impl Destination for CheetahDigital {
     }
 
     fn batch(&self, settings: &serde_json::Value) -> usize {
-        Settings::read(settings).map_or(1, |settings| usize::from(settings.records_per_call))
+        Settings::parse(settings).map_or(1, |settings| usize::from(settings.records_per_call))
     }
 
     fn check_credentials(&self, credentials: &Secret) -> Result<(), String> {
@@ -171,17 +172,17 @@ impl Destination for CheetahDigital {
                 }
             }
         }
-        let loader = Loader { api: &api, settings: &settings, links: context.links };
-        loader.load(first, &mut verdicts).await;
+        let loader = Loader { api: &api, settings: &settings, links: context.links, misfit: OnceCell::new() };
+        loader.load(&first, &mut verdicts).await;
         let failed = |id: &ItemId, verdicts: &Verdicts| matches!(verdicts.get(id), Some(Verdict::Failed(_)));
         then.retain(|load| !failed(&load.item.id, &verdicts));
-        loader.load(then, &mut verdicts).await;
+        loader.load(&then, &mut verdicts).await;
         Ok(verdicts)
     }
 }
 
 fn read(context: &Context<'_>) -> Result<Settings, Failure> {
-    Settings::read(context.settings).map_err(|error| Failure::Misconfigured { reason: Reason::new(error) })
+    Settings::parse(context.settings).map_err(|error| Failure::Misconfigured { reason: Reason::new(error) })
 }
 
 fn finding(what: &str, good: bool, note: &str) -> Finding {
@@ -206,45 +207,29 @@ struct Loader<'a> {
     api: &'a Api<'a>,
     settings: &'a Settings,
     links: &'a Links,
+    /// Why the table does not fit any more, if it does not: looked at once, by the first record that is refused.
+    misfit: OnceCell<Option<Failure>>,
 }
 
 impl Loader<'_> {
     /// Loads in calls of as many records as allowed; whoever is not taken gets a verdict that says so. What is refused
     /// among others is tried again in halves, until it stands alone.
-    async fn load(&self, loads: Vec<Load<'_>>, verdicts: &mut Verdicts) {
+    async fn load(&self, loads: &[Load<'_>], verdicts: &mut Verdicts) {
         let most = usize::from(self.settings.records_per_call.max(1));
-        let mut calls: Vec<Vec<Load<'_>>> = Vec::new();
-        let mut rest = loads;
-        while !rest.is_empty() {
-            let later = rest.split_off(rest.len().min(most));
-            calls.push(rest);
-            rest = later;
-        }
-        calls.reverse();
-        let mut misfit: Option<Failure> = None;
-        while let Some(mut call) = calls.pop() {
+        let mut calls: Vec<&[Load<'_>]> = loads.chunks(most).rev().collect();
+        while let Some(call) = calls.pop() {
             let records: Vec<&Record> = call.iter().map(|load| &load.record).collect();
             let failure = match self.api.load(&mapping::body(self.settings, &records)).await {
                 Ok(Loaded::Taken) => continue,
                 Ok(Loaded::Refused { .. }) if call.len() > 1 => {
-                    let second = call.split_off(call.len() / 2);
-                    calls.push(second);
-                    calls.push(call);
+                    let (first, second) = call.split_at(call.len() / 2);
+                    calls.extend([second, first]);
                     continue;
                 }
-                Ok(Loaded::Refused { status, said }) => match &misfit {
-                    Some(misfit) => misfit.clone(),
-                    None => {
-                        let failure = self.refused(&call, status, &said).await;
-                        if matches!(failure, Failure::Misconfigured { .. }) {
-                            misfit = Some(failure.clone());
-                        }
-                        failure
-                    }
-                },
+                Ok(Loaded::Refused { status, said }) => self.refused(call, status, &said).await,
                 Err(failure) => failure,
             };
-            for load in &call {
+            for load in call {
                 verdicts.insert(load.item.id.clone(), Verdict::Failed(failure.clone()));
             }
         }
@@ -252,14 +237,17 @@ impl Loader<'_> {
 
     /// Why a record that stands alone is refused: the table may have changed, else it is the record.
     async fn refused(&self, call: &[Load<'_>], status: u16, said: &str) -> Failure {
-        match prepare::look(self.api, self.settings, self.links).await {
-            Err(failure @ Failure::Misconfigured { .. }) => failure,
-            Ok(_) | Err(_) => {
-                let key = call.first().map_or("", |load| load.item.key.expose());
-                let said = redact(said, key, "");
-                let reason = format!("Cheetah Digital refuses the record with status {status}: {said}");
-                Failure::Rejected { reason: Reason::new(reason) }
+        let look = || async {
+            match prepare::look(self.api, self.settings, self.links).await {
+                Err(failure @ Failure::Misconfigured { .. }) => Some(failure),
+                Ok(_) | Err(_) => None,
             }
+        };
+        if let Some(misfit) = self.misfit.get_or_init(look).await {
+            return misfit.clone();
         }
+        let key = call.first().map_or("", |load| load.item.key.expose());
+        let reason = format!("Cheetah Digital refuses the record with status {status}: {}", redact(said, key, ""));
+        Failure::Rejected { reason: Reason::new(reason) }
     }
 }

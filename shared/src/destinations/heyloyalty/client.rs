@@ -375,14 +375,7 @@ fn refused_keys(theirs: Option<Timestamp>, ours: Timestamp) -> Reason {
 
 /// Of a read: whatever became of it, nothing was written.
 fn unwritten(failure: Failure) -> Failure {
-    match failure {
-        Failure::Retryable { reason, applied: _ } => Failure::Retryable { reason, applied: Applied::No },
-        Failure::RateLimited { .. }
-        | Failure::PutOff { .. }
-        | Failure::Rejected { .. }
-        | Failure::Unauthorized { .. }
-        | Failure::Misconfigured { .. } => failure,
-    }
+    failure.with_applied(Applied::No)
 }
 
 fn unreadable() -> Failure {

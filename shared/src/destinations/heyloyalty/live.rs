@@ -227,7 +227,9 @@ impl<'a> Run<'a> {
                 Ok(Written::Done) => written += 1,
                 Ok(Written::Missing) => {}
                 Ok(Written::Refused { status, said }) => return Err(self.refused(composed, status, &said).await),
-                Err(failure) => return Err(if written > 0 { partly(failure) } else { failure }),
+                // Some members of the key are written.
+                Err(failure) if written > 0 => return Err(failure.with_applied(Applied::Open)),
+                Err(failure) => return Err(failure),
             }
         }
         if written == 0 {
@@ -293,18 +295,6 @@ pub(super) fn one_of_a_value(duplicates: &str, identifier: &str) -> bool {
     match (duplicates, identifier) {
         ("disallow" | "", "email" | "mobile") | ("allow_mobile", "email") | ("allow_email", "mobile") => true,
         (_, _) => false,
-    }
-}
-
-/// A failure after some members of the key were written.
-fn partly(failure: Failure) -> Failure {
-    match failure {
-        Failure::Retryable { reason, applied: _ } => Failure::Retryable { reason, applied: Applied::Open },
-        Failure::RateLimited { .. }
-        | Failure::PutOff { .. }
-        | Failure::Rejected { .. }
-        | Failure::Unauthorized { .. }
-        | Failure::Misconfigured { .. } => failure,
     }
 }
 
