@@ -1,6 +1,7 @@
 //! What a destination's author writes: five verbs over plain data. The engine decides who is sent what
 //! and when, and what a failure means for the rest; a destination only speaks its vendor's language.
 
+mod landing;
 mod read_back;
 pub(crate) mod said;
 pub(crate) mod strict;
@@ -22,6 +23,7 @@ use crate::model::{
 };
 use crate::ports::Secret;
 
+pub use landing::{Confirmed, Landed, Landing, Taken, Time};
 pub use read_back::{ReadBack, Seen};
 
 /// A destination. Stateless: what it must remember it leaves in notes and memos.
@@ -61,6 +63,12 @@ pub trait Destination: Send + Sync {
     fn batch(&self, settings: &serde_json::Value) -> usize {
         let _ = settings;
         self.spec().batch
+    }
+
+    /// The bulk mode, where there is one. The spec's unless the settings decide.
+    fn bulk(&self, settings: &serde_json::Value) -> Option<Bulk> {
+        let _ = settings;
+        self.spec().bulk
     }
 
     /// Which transitions must be told once, by [`Destination::perform`]. Only for settings that were found valid.
@@ -126,10 +134,11 @@ pub trait Destination: Send + Sync {
         Ok(Testimony::Untellable { reason: Reason::new("the destination cannot say whether it happened") })
     }
 
-    /// Looks whether items that landed some time ago are there. Only for vendors that apply later.
-    async fn confirm(&self, context: &Context<'_>, items: &[Item]) -> Result<BTreeMap<ItemId, Landed>, Failure> {
-        let _ = (context, items);
-        Ok(BTreeMap::new())
+    /// Looks whether what was taken is applied, and then whether these items of it are there: those of whom nothing
+    /// newer is known. Only for vendors that apply later.
+    async fn confirm(&self, context: &Context<'_>, taken: &Taken<'_>, items: &[Item]) -> Result<Confirmed, Failure> {
+        let _ = (context, taken, items);
+        Ok(Confirmed::default())
     }
 
     /// Looks what the vendor shows of items that were delivered, changing nothing. In their order as far as it comes:
@@ -172,7 +181,7 @@ pub struct Spec {
     pub batch: usize,
     /// Most calls of `deliver` at the same time in one run.
     pub calls: usize,
-    /// The bulk mode, where there is one.
+    /// The bulk mode, where there is one whatever the settings say; see [`Destination::bulk`].
     pub bulk: Option<Bulk>,
     /// Most effects of one call of `perform`; 0 where there are none.
     pub effects: usize,
@@ -390,11 +399,8 @@ pub enum Verdict {
         /// To be told again at the next delivery.
         memo: Option<serde_json::Value>,
     },
-    /// The vendor took it and applies it later, within this time.
-    Landing {
-        /// The longest that it may take.
-        within: SignedDuration,
-    },
+    /// The vendor took it and applies it later.
+    Landing(Landing),
     /// It must not be sent; `open` where the vendor's side can change that.
     Filtered {
         /// Why.
@@ -474,15 +480,6 @@ pub enum Applied {
     No,
     /// Nobody knows.
     Open,
-}
-
-/// What came of looking whether something landed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Landed {
-    /// It shows what was sent.
-    Yes,
-    /// It shows something else.
-    No,
 }
 
 /// What a check found.

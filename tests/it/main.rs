@@ -5,6 +5,7 @@ mod aws;
 mod batches;
 mod cheetah_backfill;
 mod cheetah_digital;
+mod cheetah_import;
 mod cheetah_people;
 mod cheetah_settings;
 mod contract;

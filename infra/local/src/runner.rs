@@ -206,7 +206,7 @@ impl Runner {
             return Ok(message);
         }
         let flights = engine.ports.ledger.flights(None).await?;
-        let flight = flights.iter().map(|flight| flight.overdue_at(engine.times.sweep_age)).min();
+        let flight = flights.iter().map(|flight| flight.acted_on_at(engine.times.sweep_age)).min();
         // Both are acted on by the sweep that follows.
         let after_sweep = |at: Timestamp| at.max(self.swept_at.saturating_add(SWEEP_EVERY).unwrap_or(at));
         let flight = flight.map(after_sweep);

@@ -11,11 +11,11 @@ use jiff::{SignedDuration, Timestamp};
 use super::plan::{Arrival, Farewell, Plan, plan};
 use super::retry;
 use super::settle::{self, Conclusion, Keys, Memo};
-use crate::destination::{Action, Applied, Failure, Item, ItemId, Verdict, Verdicts};
+use crate::destination::{Action, Applied, Failure, Item, ItemId, Landing, Verdict, Verdicts};
 use crate::model::pending::{Due, RecordShape, due, records};
 use crate::model::{
-    Activation, Flight, FlightId, FlightKind, Identifier, KeyHash, Outcome, Person, PersonKey, Receipt, RecordId,
-    Standing, Version,
+    Activation, Asking, Flight, FlightId, FlightKind, Identifier, KeyHash, Outcome, Person, PersonKey, Receipt,
+    RecordId, Standing, Version,
 };
 use crate::ports::{Claim, Doubted, Row, Settled, Settlement};
 
@@ -206,7 +206,7 @@ pub fn halts(verdict: &Verdict) -> Option<Failure> {
         }
         Verdict::Failed(Failure::Retryable { .. } | Failure::RateLimited { .. } | Failure::Rejected { .. })
         | Verdict::Delivered { .. }
-        | Verdict::Landing { .. }
+        | Verdict::Landing(_)
         | Verdict::Filtered { .. } => None,
     }
 }
@@ -299,7 +299,7 @@ impl Course {
         now: Timestamp,
         wait: impl Fn(u32, Option<SignedDuration>) -> SignedDuration,
     ) -> Outcomes<'r> {
-        let mut outcomes = Outcomes { landing: landing_within(verdicts.values()), ..Outcomes::default() };
+        let mut outcomes = Outcomes::default();
         self.forget_unsent(work, verdicts);
         let conclude = |one: &Work<'_>| {
             let former = one.row.standing.receipt(&one.plan.record);
@@ -336,8 +336,8 @@ impl Course {
         let record = &one.plan.record;
         match conclusion {
             Conclusion::Ended(ended) => {
-                if ended.landing.is_some() {
-                    outcomes.landed.insert(person.key, person.version);
+                if let Some(landing) = &ended.landing {
+                    outcomes.landed.add(person, landing);
                 }
                 let receipt = settle::receipt(&ended, person, standing, activation, record, now);
                 outcomes.ended.insert(one.record());
@@ -440,10 +440,44 @@ pub struct Outcomes<'r> {
     /// Who is to be tried again, and when. Nudged before the receipts that speak of it are stored: a receipt
     /// that waits for a nudge nobody sent would wait for the catch-up.
     pub again: BTreeMap<Timestamp, BTreeSet<PersonKey>>,
-    /// The versions of whom the vendor took to apply later,
-    pub landed: BTreeMap<PersonKey, Version>,
-    /// within this time.
-    pub landing: Option<SignedDuration>,
+    /// What the vendor took to apply later.
+    pub landed: Landings,
+}
+
+/// What a vendor took to apply later.
+#[derive(Debug, Default, PartialEq)]
+pub struct Landings {
+    sent: BTreeMap<PersonKey, Version>,
+    /// The longest that any of it may take.
+    within: SignedDuration,
+    /// Of all calls, each once.
+    handles: Vec<serde_json::Value>,
+}
+
+impl Landings {
+    fn add(&mut self, person: &Person, landing: &Landing) {
+        self.sent.insert(person.key, person.version);
+        self.within = self.within.max(landing.within);
+        if let Some(handle) = landing.handle.as_ref().filter(|handle| !self.handles.contains(handle)) {
+            self.handles.push(handle.clone());
+        }
+    }
+
+    /// What stands for it until it must have been applied; nothing where nothing was taken.
+    pub fn stand_for(&self, now: Timestamp) -> Option<FlightKind> {
+        let asking = (!self.handles.is_empty()).then(|| Asking { handles: self.handles.clone(), at: ask_at(now, now) });
+        let until = now.saturating_add(self.within).unwrap_or(Timestamp::MAX);
+        (!self.sent.is_empty()).then(|| FlightKind::Landing { sent: self.sent.clone(), until, asking })
+    }
+}
+
+/// Least and most time between two questions whether something has landed.
+const ASKED_EVERY: (SignedDuration, SignedDuration) = (SignedDuration::from_mins(1), SignedDuration::from_mins(15));
+
+/// When a vendor is asked again whether it has applied what it took at `since`: the longer it takes, the less often.
+pub fn ask_at(since: Timestamp, now: Timestamp) -> Timestamp {
+    let (least, most) = ASKED_EVERY;
+    now.saturating_add((now.duration_since(since) / 4).clamp(least, most)).unwrap_or(Timestamp::MAX)
 }
 
 /// How long everybody waits of whom something failed, by as many tries as any of the person's records had, and as late
@@ -570,16 +604,6 @@ pub fn give_back(
     GivenBack { free, held_up, until }
 }
 
-/// The longest that any verdict of a set lets the vendor apply late.
-fn landing_within<'a>(verdicts: impl Iterator<Item = &'a Verdict>) -> Option<SignedDuration> {
-    verdicts
-        .filter_map(|verdict| match verdict {
-            Verdict::Landing { within } => Some(*within),
-            Verdict::Delivered { .. } | Verdict::Filtered { .. } | Verdict::Failed(_) => None,
-        })
-        .max()
-}
-
 /// What a sweep does with a flight.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Sweep {
@@ -588,7 +612,7 @@ pub enum Sweep {
     /// Its people are put in doubt, then nudged, then it is cleared: a crash between any two leaves it to the
     /// next sweep.
     Doubt(Vec<PersonKey>),
-    /// What landed is compared with the vendor.
+    /// What was to be applied later is asked for, or compared with the vendor.
     Compare,
 }
 
@@ -621,7 +645,7 @@ fn is_given_up(row: &Row, activation: &Activation, record: &RecordId) -> bool {
 
 /// What a sweep does with `flight`, given the longest run plus the longest late application.
 pub fn sweep(flight: &Flight, sweep_age: SignedDuration, now: Timestamp) -> Sweep {
-    if flight.overdue_at(sweep_age) > now {
+    if flight.acted_on_at(sweep_age) > now {
         return Sweep::Leave;
     }
     match &flight.kind {

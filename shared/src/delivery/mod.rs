@@ -41,7 +41,7 @@ pub use times::{InvalidTimes, Times};
 pub use walk::{is_wanted, start_job, start_reconciliation, start_replay};
 
 use crate::catalog::{CachedCatalog, Snapshot};
-use crate::destination::{Context, Destination, Links};
+use crate::destination::{Bulk, Context, Destination, Links};
 use crate::http::{Account, Http, Session};
 use crate::model::{Activation, InstallationKey, Lane, Message, Nudge, PersonKey, Provider, QueueName, RunId, TraceId};
 use crate::ports::{MAX_DELAY, Outgoing, PortError, PortResult, Ports, Secret};
@@ -149,6 +149,15 @@ impl Subject<'_> {
             links: &self.links,
             now,
         }
+    }
+
+    fn bulk(&self) -> Option<Bulk> {
+        self.destination.bulk(&self.activation.settings)
+    }
+
+    /// Most people of a nudge that shall go by single calls, whatever its lane.
+    fn most_by_single_calls(&self) -> usize {
+        self.bulk().map_or(LIVE_NUDGE, |bulk| bulk.from.saturating_sub(1).clamp(1, LIVE_NUDGE))
     }
 
     fn notes(&self) -> &serde_json::Value {

@@ -159,7 +159,7 @@ impl<'a> Run<'a> {
         self.course.sends(&entering);
         // People, not records: who is come for by single calls is counted in people too.
         let people: BTreeSet<PersonKey> = entering.iter().map(|item| item.id.person).collect();
-        let bulk = self.subject.destination.spec().bulk.filter(|bulk| people.len() >= bulk.from);
+        let bulk = self.subject.bulk().filter(|bulk| people.len() >= bulk.from);
         let mode = if self.nudge.lane == Lane::Bulk && bulk.is_some() { Mode::Bulk } else { Mode::Live };
         verdicts.extend(send::send(self.subject, &context, mode, entering).await);
         verdicts
@@ -215,19 +215,14 @@ impl<'a> Run<'a> {
     }
 
     async fn note_landing(&self, outcomes: &Outcomes<'_>, now: Timestamp) -> PortResult<()> {
-        let Some(within) = outcomes.landing.filter(|_| !outcomes.landed.is_empty()) else {
-            return Ok(());
-        };
+        let Some(kind) = outcomes.landed.stand_for(now) else { return Ok(()) };
         let flight = Flight {
             id: new_flight_id(),
             activation: self.subject.activation.id.clone(),
             lane: self.nudge.lane,
             started_at: now,
             late_seconds: 0,
-            kind: FlightKind::Landing {
-                sent: outcomes.landed.clone(),
-                until: now.saturating_add(within).unwrap_or(Timestamp::MAX),
-            },
+            kind,
         };
         self.engine.ports.ledger.put_flight(&flight).await
     }
@@ -297,8 +292,7 @@ impl<'a> Run<'a> {
         let doubted: Vec<Doubted> = given.held_up.iter().copied().map(Doubted::Person).collect();
         self.engine.ports.people.raise_doubt(&activation.id, &doubted).await?;
         let plain = plain_nudge(activation, given.held_up.into_iter().collect(), self.nudge.lane);
-        let bulk = self.subject.destination.spec().bulk;
-        let most = bulk.map_or(LIVE_NUDGE, |bulk| bulk.from.saturating_sub(1).clamp(1, LIVE_NUDGE));
+        let most = self.subject.most_by_single_calls();
         // A flight that is overdue stands until the next sweep: before it, another look would find the same.
         let after_sweep = self.engine.now().saturating_add(SWEPT_EVERY).unwrap_or(Timestamp::MAX);
         let not_before = given.until.max(after_sweep);

@@ -14,7 +14,7 @@ use crate::model::Reason;
 /// rest is put off.
 pub(super) async fn send(subject: &Subject<'_>, context: &Context<'_>, mode: Mode, items: Vec<Item>) -> Verdicts {
     let spec = subject.destination.spec();
-    let most = match (mode, spec.bulk) {
+    let most = match (mode, subject.bulk()) {
         (Mode::Bulk, Some(bulk)) => bulk.batch,
         (Mode::Bulk, None) | (Mode::Live, _) => subject.destination.batch(&subject.activation.settings),
     };

@@ -4,7 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::plan::{Arrival, Plan, SUPPRESSED};
 use super::retry;
-use crate::destination::{Applied, Failure, ItemId, Shows, Verdict, Verdicts};
+use crate::destination::{Applied, Failure, ItemId, Landing, Shows, Verdict, Verdicts};
 use crate::model::pending::{Due, RecordShape, due, records};
 use crate::model::standing::Trying;
 use crate::model::{
@@ -59,8 +59,8 @@ pub struct Ended {
     pub memo: Memo,
     /// Audiences shown inside; `None` where the vendor's side did not change.
     pub inside: Option<Vec<AudienceId>>,
-    /// The vendor applies it within this time.
-    pub landing: Option<SignedDuration>,
+    /// What the vendor took to apply later.
+    pub landing: Option<Box<Landing>>,
 }
 
 /// Concludes a plan by the first step that failed; whether anything of it is open is asked apart. `departed` are the steps whose key was really told to leave; `held` says whether the
@@ -76,7 +76,7 @@ pub fn conclude(
     for step in departed {
         match verdict(plan, *step, verdicts) {
             Some(Verdict::Failed(failure)) => return conclude_failure(failure, former, now),
-            Some(Verdict::Delivered { .. } | Verdict::Landing { .. } | Verdict::Filtered { .. }) | None => {}
+            Some(Verdict::Delivered { .. } | Verdict::Landing(_) | Verdict::Filtered { .. }) | None => {}
         }
     }
     match &plan.arrival {
@@ -127,8 +127,9 @@ fn conclude_arrival(
             inside: Some(inside),
             landing: None,
         }),
-        Some(Verdict::Landing { within }) => Conclusion::Ended(Ended {
-            landing: Some(*within),
+        Some(Verdict::Landing(landing)) => Conclusion::Ended(Ended {
+            memo: landing.memo.as_ref().map_or(Memo::Kept, |memo| Memo::Left(Some(memo.clone()))),
+            landing: Some(Box::new(landing.clone())),
             ..Ended::told(Outcome::Delivered, "taken, to be applied later", Some(inside))
         }),
         Some(Verdict::Filtered { reason, open, memo }) => {

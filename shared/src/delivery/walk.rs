@@ -168,7 +168,8 @@ impl Engine {
                 people.walk(&activation.source, Some(&activation.id), Segment::WHOLE, job.cursor, page).await?
             }
         };
-        let spec = self.destination(&activation.destination)?.spec();
+        let destination = self.destination(&activation.destination)?;
+        let spec = destination.spec();
         let now = self.now();
         let doubted = doubted(&rows, job, activation, spec.shape, now);
         let people: Vec<PersonKey> = match job.kind {
@@ -188,7 +189,8 @@ impl Engine {
         let nudged = people.len() as u64;
         let reopen = matches!(job.kind, JobKind::CatchUp | JobKind::Resync | JobKind::Replay);
         let nudge = Nudge { reopen, ..plain_nudge(activation, people, Lane::Bulk) };
-        let most = if spec.bulk.is_some() { BULK_NUDGE } else { LIVE_NUDGE };
+        let bulk = destination.bulk(&activation.settings);
+        let most = if bulk.is_some() { BULK_NUDGE } else { LIVE_NUDGE };
         self.send_nudge(&activation.destination, nudge, most).await?;
         // What they wait for may have been dropped while the activation stood still.
         for (not_before, people) in waiting(&rows, activation, spec.shape, now) {

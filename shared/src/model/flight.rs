@@ -44,7 +44,19 @@ pub enum FlightKind {
         sent: BTreeMap<PersonKey, Version>,
         /// When it must have been applied.
         until: Timestamp,
+        /// By what the vendor can be asked, and from when on; nothing where it can only be looked at `until`.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        asking: Option<Asking>,
     },
+}
+
+/// What is to be asked of the vendor before a landing must be over.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Asking {
+    /// What its calls left.
+    pub handles: Vec<serde_json::Value>,
+    /// Not before this time.
+    pub at: Timestamp,
 }
 
 impl Flight {
@@ -56,7 +68,17 @@ impl Flight {
         }
     }
 
-    /// From when on the sweep acts on it, given the longest run plus the longest late application.
+    /// From when on the sweep acts on it.
+    pub fn acted_on_at(&self, sweep_age: jiff::SignedDuration) -> Timestamp {
+        let overdue_at = self.overdue_at(sweep_age);
+        match &self.kind {
+            FlightKind::Landing { asking: Some(asking), .. } => asking.at.min(overdue_at),
+            FlightKind::Landing { asking: None, .. } | FlightKind::Sending { .. } => overdue_at,
+        }
+    }
+
+    /// From when on nothing that went with it can be applied any more, given the longest run plus the longest late
+    /// application.
     pub fn overdue_at(&self, sweep_age: jiff::SignedDuration) -> Timestamp {
         match &self.kind {
             FlightKind::Sending { .. } => {

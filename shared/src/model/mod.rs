@@ -36,7 +36,7 @@ pub use change::{Change, Fact, Origin};
 pub use deployed::Deployed;
 pub use effect::{Earned, Earning, Effect, EffectId, EffectState, Transition};
 pub use endpoint::Endpoint;
-pub use flight::{Flight, FlightKind};
+pub use flight::{Asking, Flight, FlightKind};
 pub use identifier::{Identifier, InstallationKey};
 pub use ids::{
     ActivationId, AttributeId, AudienceId, AuthorizationId, FieldName, FlightId, IdentifierType, JobId, KeyHash,

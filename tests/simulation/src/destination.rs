@@ -1,14 +1,13 @@
 //! Destinations of the world: the real one of webhooks, and a small one of the register, whose wire is as simple
 //! as can be. What a status means is the same at both.
 
-use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
 use async_trait::async_trait;
 use jiff::SignedDuration;
 use muster::destination::{
-    Action, Applied, Bulk, Checked, Context, Destination, Discovered, Failure, Finding, Item, ItemId, Landed, Links,
-    Mode, Preparation, Resend, Shows, Spec, Verdict, Verdicts,
+    Action, Applied, Bulk, Checked, Confirmed, Context, Destination, Discovered, Failure, Finding, Item, ItemId,
+    Landed, Landing, Links, Mode, Preparation, Resend, Shows, Spec, Taken, Verdict, Verdicts,
 };
 use muster::http::{Answer, Session};
 use muster::model::budget::Budget;
@@ -89,7 +88,7 @@ impl Destination for ToRegister {
         LANDS_WITHIN
     }
 
-    async fn confirm(&self, context: &Context<'_>, items: &[Item]) -> Result<BTreeMap<ItemId, Landed>, Failure> {
+    async fn confirm(&self, context: &Context<'_>, _: &Taken<'_>, items: &[Item]) -> Result<Confirmed, Failure> {
         let rows: Vec<Json> = items.iter().filter_map(row).collect();
         let answer = post(context, "/look", &json!({ "rows": &rows })).await?;
         let shown = answer.json().ok_or_else(|| retryable("the answer is no JSON", Applied::No))?;
@@ -98,7 +97,7 @@ impl Destination for ToRegister {
             let same = shown["state"] == row["state"] && shown["tier"] == row["tier"] && same(shown, row);
             (item.id.clone(), if same { Landed::Yes } else { Landed::No })
         });
-        Ok(landed.collect())
+        Ok(Confirmed::Looked { landed: landed.collect(), halted: None })
     }
 }
 
@@ -143,7 +142,7 @@ fn row(item: &Item) -> Option<Json> {
 fn verdict(result: Option<&str>) -> Verdict {
     match result {
         Some("ok") => Verdict::Delivered { said: String::new(), memo: None },
-        Some("later") => Verdict::Landing { within: LANDS_WITHIN },
+        Some("later") => Verdict::Landing(Landing { within: LANDS_WITHIN, handle: None, memo: None }),
         Some("again") => Verdict::Failed(retryable("the register asks for the row again", Applied::No)),
         // Its words hold the key.
         Some(_) => Verdict::Failed(Failure::Rejected { reason: Reason::new("the register refuses the row") }),

@@ -1,13 +1,11 @@
 //! The destinations that the engine finds, each with a rule left out where that is asked for.
 
-use std::collections::BTreeMap;
-
 use async_trait::async_trait;
 use jiff::SignedDuration;
 use muster::delivery::Destinations;
 use muster::destination::{
-    Action, Applied, Checked, Context, Destination, Discovered, Failure, Item, ItemId, Landed, Links, Mode,
-    Performances, Preparation, Spec, Task, Testimony, Verdict, Verdicts,
+    Action, Applied, Checked, Confirmed, Context, Destination, Discovered, Failure, Item, Links, Mode, Performances,
+    Preparation, Spec, Taken, Task, Testimony, Verdict, Verdicts,
 };
 use muster::destinations::webhook::Webhook;
 use muster::http::Session;
@@ -146,7 +144,7 @@ impl Destination for Careless {
         self.inner.ask(context, effect).await
     }
 
-    async fn confirm(&self, context: &Context<'_>, items: &[Item]) -> Result<BTreeMap<ItemId, Landed>, Failure> {
-        self.inner.confirm(context, items).await
+    async fn confirm(&self, context: &Context<'_>, taken: &Taken<'_>, items: &[Item]) -> Result<Confirmed, Failure> {
+        self.inner.confirm(context, taken, items).await
     }
 }

@@ -172,7 +172,7 @@ impl<'p> Run<'p> {
         let age = muster::delivery::Times::default().sweep_age;
         let flights = ports.ledger.flights(None).await.unwrap_or_default();
         let jobs = ports.ledger.jobs(None).await.unwrap_or_default();
-        let mut times: Vec<Timestamp> = flights.iter().map(|flight| flight.overdue_at(age)).collect();
+        let mut times: Vec<Timestamp> = flights.iter().map(|flight| flight.acted_on_at(age)).collect();
         times.extend(jobs.iter().filter_map(|job| job.stalls_at(age)));
         times.extend(self.needs_a_look().await.then(|| self.swept_at + PROBED_EVERY));
         times.into_iter().min().map(|at| at.max(after))

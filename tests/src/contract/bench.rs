@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use jiff::SignedDuration;
 use muster::destination::{
-    Action, Checked, Context, Failure, Item, ItemId, Landed, LinkedAttribute, LinkedAudience, Links, Mode, Preparation,
-    ReadBack, Seen, Shown, Shows, Spec, Verdict, Verdicts,
+    Action, Bulk, Checked, Confirmed, Context, Failure, Item, ItemId, Landed, Landing, LinkedAttribute, LinkedAudience,
+    Links, Mode, Preparation, ReadBack, Seen, Shown, Shows, Spec, Taken, Time, Verdict, Verdicts,
 };
 use muster::embedded::Embedded;
 use muster::http::{Account, HeldRequest, Http, HttpTimes, Session, Transport};
@@ -201,24 +201,50 @@ impl<'w> Bench<'w> {
     pub fn batch(&self, lane: Mode) -> usize {
         match lane {
             Mode::Live => self.world.destination().batch(&self.settings),
-            Mode::Bulk => self.spec().bulk.map_or(1, |bulk| bulk.batch),
+            Mode::Bulk => self.bulk().map_or(1, |bulk| bulk.batch),
         }
+    }
+
+    /// The bulk mode under these settings.
+    pub fn bulk(&self) -> Option<Bulk> {
+        self.world.destination().bulk(&self.settings)
     }
 
     /// Delivers what must be delivered whole.
     pub async fn deliver_well(&self, lane: Mode, items: &[Item]) -> Verdicts {
         let verdicts = self.deliver(lane, items).await;
         for verdict in verdicts.values() {
-            assert!(matches!(verdict, Verdict::Delivered { .. } | Verdict::Landing { .. }), "{verdict:?}");
+            assert!(matches!(verdict, Verdict::Delivered { .. } | Verdict::Landing(_)), "{verdict:?}");
         }
         verdicts
     }
 
-    pub async fn confirm(&self, items: &[Item]) -> BTreeMap<ItemId, Landed> {
+    /// Asks for what these verdicts say was taken; `None` where it may still be applied.
+    pub async fn asked(&self, verdicts: &Verdicts, time: Time, items: &[Item]) -> Option<BTreeMap<ItemId, Landed>> {
+        let mut handles: Vec<Json> = Vec::new();
+        for verdict in verdicts.values() {
+            if let Verdict::Landing(Landing { handle: Some(handle), .. }) = verdict
+                && !handles.contains(handle)
+            {
+                handles.push(handle.clone());
+            }
+        }
         let session = self.session();
-        let landed = self.world.destination().confirm(&self.context(&session), items).await.unwrap();
+        let taken = Taken { handles: &handles, time };
+        let confirmed = self.world.destination().confirm(&self.context(&session), &taken, items).await.unwrap();
         session.end().await;
-        landed
+        match confirmed {
+            Confirmed::NotYet => None,
+            Confirmed::Looked { landed, halted } => {
+                assert_eq!(halted, None);
+                Some(landed)
+            }
+        }
+    }
+
+    /// What is there once the time is over.
+    pub async fn confirm(&self, items: &[Item]) -> BTreeMap<ItemId, Landed> {
+        self.asked(&Verdicts::new(), Time::Over, items).await.unwrap()
     }
 
     pub async fn read_back(&self, items: &[Item]) -> BTreeMap<ItemId, Seen> {
@@ -387,7 +413,7 @@ fn links() -> Links {
 pub fn with_memos(items: &[Item], verdicts: &Verdicts) -> Vec<Item> {
     let memo = |id: &ItemId| match verdicts.get(id) {
         Some(Verdict::Delivered { memo, .. }) => memo.clone(),
-        Some(Verdict::Landing { .. } | Verdict::Filtered { .. } | Verdict::Failed(_)) | None => None,
+        Some(Verdict::Landing(_) | Verdict::Filtered { .. } | Verdict::Failed(_)) | None => None,
     };
     items.iter().map(|item| Item { memo: memo(&item.id), ..item.clone() }).collect()
 }

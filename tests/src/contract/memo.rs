@@ -46,7 +46,7 @@ pub async fn a_memo_of_somebody_who_vanished_misleads_nobody(world: &dyn VendorW
             let expected = match &verdict {
                 Verdict::Filtered { open, .. } => gone && *open,
                 Verdict::Delivered { .. } => !gone,
-                Verdict::Landing { .. } | Verdict::Failed(_) => false,
+                Verdict::Landing(_) | Verdict::Failed(_) => false,
             };
             assert!(expected, "person {}: {verdict:?}", bench.person(&id));
         }
@@ -71,7 +71,7 @@ pub async fn a_memo_of_somebody_who_unsubscribed_is_not_believed_for_ever(world:
         match &verdict {
             Verdict::Filtered { open: true, .. } => assert_eq!(person, 3),
             Verdict::Delivered { .. } => assert_ne!(person, 3),
-            Verdict::Filtered { .. } | Verdict::Landing { .. } | Verdict::Failed(_) => panic!("{person}: {verdict:?}"),
+            Verdict::Filtered { .. } | Verdict::Landing(_) | Verdict::Failed(_) => panic!("{person}: {verdict:?}"),
         }
     }
     assert_eq!(world.record(3), before);

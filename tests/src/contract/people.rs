@@ -89,7 +89,7 @@ pub async fn whoever_was_forgotten_can_come_back(world: &dyn VendorWorld) {
 pub async fn leaves_go_before_enters(world: &dyn VendorWorld) {
     world.put(1, Standing::Reachable);
     let bench = Bench::prepared(world).await;
-    let lanes = [Some(Mode::Live), bench.spec().bulk.map(|_| Mode::Bulk)];
+    let lanes = [Some(Mode::Live), bench.bulk().map(|_| Mode::Bulk)];
     for (lane, visits) in lanes.into_iter().flatten().zip([21, 22]) {
         // Another person had this key until now.
         let mut former = bench.tell(1, 1, &Action::Leave);
@@ -154,7 +154,7 @@ pub async fn a_value_that_does_not_fit_is_reported_and_harms_no_other(world: &dy
         match (bench.person(&id), &verdict) {
             (2, Verdict::Delivered { said, .. }) => assert!(said.contains("visits"), "{said}"),
             (2, Verdict::Failed(failure)) => assert!(failure.to_string().contains("visits"), "{failure}"),
-            (2, Verdict::Landing { .. } | Verdict::Filtered { .. }) => panic!("not reported: {verdict:?}"),
+            (2, Verdict::Landing(_) | Verdict::Filtered { .. }) => panic!("not reported: {verdict:?}"),
             (_, verdict) => assert!(matches!(verdict, Verdict::Delivered { .. }), "{verdict:?}"),
         }
     }
@@ -174,7 +174,7 @@ pub async fn every_item_has_its_verdict(world: &dyn VendorWorld) {
     let bench = Bench::prepared(world).await;
     let before: BTreeMap<u16, String> = (30..60).map(|person| (person, world.record(person))).collect();
     let mut wanted: BTreeMap<u16, Want> = BTreeMap::new();
-    let lanes: Vec<Mode> = [Some(Mode::Live), bench.spec().bulk.map(|_| Mode::Bulk)].into_iter().flatten().collect();
+    let lanes: Vec<Mode> = [Some(Mode::Live), bench.bulk().map(|_| Mode::Bulk)].into_iter().flatten().collect();
     for _ in 0..12 {
         let lane = lanes[random.random_range(0..lanes.len())];
         let mut people: Vec<u16> = (0..60).filter(|_| random.random_ratio(1, 3)).collect();
@@ -205,7 +205,7 @@ pub async fn every_item_has_its_verdict(world: &dyn VendorWorld) {
         for item in &items {
             let (person, verdict) = (bench.person(&item.id), &verdicts[&item.id]);
             let filtered = matches!(verdict, Verdict::Filtered { open: true, .. });
-            let done = matches!(verdict, Verdict::Delivered { .. } | Verdict::Landing { .. });
+            let done = matches!(verdict, Verdict::Delivered { .. } | Verdict::Landing(_));
             let reachable = person < 30
                 || (world.strangers() == Strangers::Made && (person >= 45 || !untouchable))
                 || !matches!(item.action, Action::Show(_));

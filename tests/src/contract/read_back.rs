@@ -13,6 +13,7 @@ async fn ready(world: &dyn VendorWorld) -> Option<Bench<'_>> {
     (1..=8).for_each(|person| world.put(person, Standing::Reachable));
     let bench = Bench::prepared(world).await;
     bench.deliver_well(Mode::Live, &bench.show_all(1..=8, &Want::entered())).await;
+    world.land();
     Some(bench)
 }
 
@@ -23,6 +24,7 @@ fn of(items: &[Item], seen: impl Fn(usize) -> Seen) -> BTreeMap<ItemId, Seen> {
 /// The second shows something else, the third is gone.
 async fn change(world: &dyn VendorWorld, bench: &Bench<'_>) {
     bench.deliver_well(Mode::Live, &bench.show(2, &Want::left())).await;
+    world.land();
     world.vanish(3);
 }
 

@@ -51,7 +51,7 @@ pub async fn nothing_personal_is_told(world: &dyn VendorWorld) {
     pad.note(bench.prepare().await);
     pad.note(bench.check().await);
 
-    let lanes = [Some(Mode::Live), bench.spec().bulk.map(|_| Mode::Bulk)];
+    let lanes = [Some(Mode::Live), bench.bulk().map(|_| Mode::Bulk)];
     for lane in lanes.into_iter().flatten() {
         pad.note_all(&bench.deliver(lane, &misfits(&bench)).await);
         for trouble in troubles(world) {

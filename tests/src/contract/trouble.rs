@@ -36,7 +36,7 @@ async fn deliver_in_trouble(bench: &mut Bench<'_>, trouble: &Trouble) -> Verdict
         match verdict {
             Verdict::Delivered { .. } => assert!(new, "{id:?} does not show it"),
             Verdict::Failed(_) => assert!(old || new, "{id:?} shows something else"),
-            Verdict::Landing { .. } | Verdict::Filtered { .. } => panic!("{id:?}: {verdict:?}"),
+            Verdict::Landing(_) | Verdict::Filtered { .. } => panic!("{id:?}: {verdict:?}"),
         }
     }
     verdicts
@@ -51,7 +51,7 @@ async fn make_right(bench: &Bench<'_>) {
 fn failures(verdicts: &Verdicts) -> Vec<&Failure> {
     let failed = verdicts.values().filter_map(|verdict| match verdict {
         Verdict::Failed(failure) => Some(failure),
-        Verdict::Delivered { .. } | Verdict::Landing { .. } | Verdict::Filtered { .. } => None,
+        Verdict::Delivered { .. } | Verdict::Landing(_) | Verdict::Filtered { .. } => None,
     });
     failed.collect()
 }

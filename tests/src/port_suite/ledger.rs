@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
-use muster::model::{Flight, FlightKind, JobStatus, KeyHash, Lane, PersonKey, Scan, ScanStatus};
+use muster::model::{Asking, Flight, FlightKind, JobStatus, KeyHash, Lane, PersonKey, Scan, ScanStatus};
 use muster::ports::{Claim, Ports};
 
 use super::PortWorld;
@@ -40,7 +40,8 @@ pub async fn a_flight_stands_until_it_is_cleared(world: &impl PortWorld) {
 pub async fn a_flight_of_the_same_id_is_replaced(world: &impl PortWorld) {
     let ports = world.ports().await;
     ports.ledger.put_flight(&flight("f", start())).await.unwrap();
-    let kind = FlightKind::Landing { sent: BTreeMap::from([(key(1), 4)]), until: after(60) };
+    let asking = Some(Asking { handles: vec![serde_json::json!({ "import": 7 })], at: after(20) });
+    let kind = FlightKind::Landing { sent: BTreeMap::from([(key(1), 4)]), until: after(60), asking };
     let landing = Flight { kind, ..flight("f", start()) };
     ports.ledger.put_flight(&landing).await.unwrap();
     assert_eq!(ports.ledger.flights(None).await.unwrap(), [landing]);

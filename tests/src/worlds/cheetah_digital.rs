@@ -12,7 +12,7 @@ use muster::model::{AttributeType, Identifier, Value};
 use muster::ports::{Clock, Secret};
 use muster_twins::cheetah_digital::{
     Cell, CheetahDigitalTwin, Counters, Credential, DataType, Fault, FaultKind, Options, Region, RouteKind, RowView,
-    SeedColumn, SeedTable, Switches, consumer_key,
+    SeedColumn, SeedDataMap, SeedTable, Switches, consumer_key,
 };
 use muster_twins::clock::TwinClock;
 use serde_json::{Value as Json, json};
@@ -21,6 +21,9 @@ use super::fault_kind;
 use crate::contract::world::{Aim, Holds, Membership, Refusals, Standing, Strangers, Struck, Trouble, VendorWorld};
 
 const SECRET: &str = "zqsecret-of-the-account";
+const CUSTOMER: u64 = 1_234;
+/// Where imports are kept.
+const FOLDER: u64 = 812;
 /// The table's display name and its own.
 pub const TABLE: (&str, &str) = ("Lytics Audience", "lytics_audience");
 /// Records of a call that the twin takes and the settings say.
@@ -29,6 +32,7 @@ const RECORDS: usize = 4;
 pub struct CheetahDigitalWorld {
     pub twin: CheetahDigitalTwin,
     pub clock: Arc<JumpClock>,
+    data_map: u64,
 }
 
 impl CheetahDigitalWorld {
@@ -37,13 +41,19 @@ impl CheetahDigitalWorld {
         let theirs = Arc::clone(&clock);
         let options = Options {
             clock: TwinClock::given(Arc::new(move || theirs.now())),
-            credentials: BTreeMap::from([(key(), Credential::new(SECRET, 1_234))]),
+            credentials: BTreeMap::from([(key(), Credential::new(SECRET, CUSTOMER))]),
             switches: Switches { max_root_records: RECORDS, ..Switches::default() },
             ..Options::of(Region::NorthAmerica)
         };
         let twin = CheetahDigitalTwin::start(options).await.unwrap();
-        twin.seed_table(&table()).unwrap();
-        Self { twin, clock }
+        let table = table();
+        twin.seed_table(&table).unwrap();
+        let columns: Vec<String> = table.columns.iter().map(|column| column.display_name.to_lowercase()).collect();
+        let columns: Vec<String> = columns.iter().map(|name| name.replace(' ', "_")).collect();
+        let columns: Vec<&str> = columns.iter().map(String::as_str).collect();
+        let data_map = twin.seed_data_map(SeedDataMap::same_names(TABLE.1, &columns)).unwrap();
+        twin.seed_folder(FOLDER);
+        Self { twin, clock, data_map }
     }
 
     /// What was taken is in its table.
@@ -58,7 +68,7 @@ impl CheetahDigitalWorld {
 }
 
 fn key() -> String {
-    consumer_key(1_234, 567)
+    consumer_key(CUSTOMER, 567)
 }
 
 /// One row for each person and audience, with a column for each attribute of the contract.
@@ -107,6 +117,7 @@ impl VendorWorld for CheetahDigitalWorld {
             "table": TABLE.1, "person_column": "email", "audience_column": "audience_slug",
             "subscription_column": "subscribed", "timestamp": {"column": "changed_at"},
             "columns": [column("visits"), column("city"), vip], "records_per_call": RECORDS,
+            "batch_import": {"customer_id": CUSTOMER, "data_map_id": self.data_map, "folder_id": FOLDER, "from": 2},
         })
     }
 
@@ -218,14 +229,17 @@ impl VendorWorld for CheetahDigitalWorld {
 
     fn strike(&self, trouble: &Trouble, aim: Aim, times: u32) -> Struck {
         // One bad record makes its call refused, and half of that call, until it stands alone.
-        let times = if matches!(trouble, Trouble::Refused(_)) { times * (1 + RECORDS.ilog2()) } else { times };
+        let is_split = matches!(trouble, Trouble::Refused(_)) && aim != Aim::BulkWrite;
+        let times = if is_split { times * (1 + RECORDS.ilog2()) } else { times };
         let fault = Fault::once(fault_kind(trouble, |sentence| FaultKind::Says(400, sentence))).times(times);
         let is_success = matches!(trouble, Trouble::Truncated | Trouble::ErrorInOk);
         let fault = match aim {
-            Aim::Look | Aim::BulkWrite => return Struck::Impossible,
+            // Nobody is looked at to be written to.
+            Aim::Look => return Struck::Impossible,
             // Every 2xx means that it was taken, whatever it says.
-            Aim::Write if is_success => return Struck::Impossible,
+            Aim::Write | Aim::BulkWrite if is_success => return Struck::Impossible,
             Aim::Write => fault.on_route(RouteKind::Data),
+            Aim::BulkWrite => fault.on_route(RouteKind::ImportCreate),
             Aim::Any => fault,
         };
         self.twin.push_fault(fault);

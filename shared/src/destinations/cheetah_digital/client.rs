@@ -9,7 +9,7 @@ use serde::Deserialize;
 use serde_json::Value as Json;
 
 use super::config::Credentials;
-use super::tables::{Listing, Table, TableColumn};
+use super::tables::{Listing, Table, TableColumn, array};
 use crate::destination::said::{cut, redact};
 use crate::destination::{Applied, Failure};
 use crate::http::{Answer, Bearer, Session};
@@ -19,10 +19,16 @@ use crate::ports::Secret;
 const TOKEN: &str = "/services2/authorization/oAuth2/Token";
 const DATA: &str = "/services2/api/Data";
 const TABLE: &str = "/services2/api/Table";
+const SEARCH: &str = "/services2/api/SearchRecords";
+const IMPORT: &str = "/services2/api/Import";
 /// Rows of a page that are asked for.
 const PAGE: usize = 100;
+/// No page is shorter unless it is the last.
+const SHORTEST_PAGE: usize = 20;
 /// More pages than any account has: an answer that never ends must.
 const MOST_PAGES: usize = 200;
+/// What a search says that finds nothing, at whatever status.
+const NO_RESULTS: &str = "no results for input";
 /// A token is left alone so long before its end.
 const EARLY: SignedDuration = SignedDuration::from_mins(5);
 /// What stands for itself in a query (RFC 3986).
@@ -41,6 +47,80 @@ pub(super) enum Loaded {
     Taken,
     /// It will be refused again as it is; `said` is as the vendor said it.
     Refused { status: u16, said: String },
+}
+
+/// What became of an import that was answered.
+pub(super) enum Imported {
+    /// It was taken under this number, where the answer can be read.
+    Taken { id: Option<u64> },
+    /// It will be refused again as it is.
+    Refused { status: u16, said: String },
+}
+
+/// How far an import is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Progress {
+    /// It is done, and so many rows went all the way where the vendor counts them.
+    Done {
+        rows: Option<u64>,
+    },
+    Running,
+}
+
+/// What is searched for.
+pub(super) struct Search<'a> {
+    /// Of the table.
+    pub(super) view: u64,
+    /// To be shown.
+    pub(super) columns: Vec<&'a str>,
+    /// The column that has the value.
+    pub(super) column: &'a str,
+    pub(super) value: &'a str,
+}
+
+impl Search<'_> {
+    fn path(&self) -> String {
+        let quoted = |text| utf8_percent_encode(text, QUERY);
+        let shown = self.columns.iter().map(|column| quoted(column).to_string()).collect::<Vec<_>>().join(",");
+        let (column, value) = (quoted(self.column), quoted(self.value));
+        format!(
+            "{SEARCH}?viewId={}&prop={shown}&columnName={column}&operation=eq&param={value}&count={PAGE}",
+            self.view
+        )
+    }
+}
+
+/// A row that was found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct FoundRow {
+    id: String,
+    /// What each column shows; nothing where it is empty.
+    pub(super) shown: BTreeMap<String, String>,
+}
+
+impl FoundRow {
+    pub(super) fn read(row: Json) -> Option<Self> {
+        #[derive(Deserialize)]
+        struct Row {
+            id: Json,
+            properties: Vec<Property>,
+        }
+        #[derive(Deserialize)]
+        #[serde(rename_all = "camelCase")]
+        struct Property {
+            prop_name: String,
+            #[serde(default)]
+            value: Json,
+        }
+        let Row { id, properties } = Row::deserialize(row).ok()?;
+        let text = |value: Json| match value {
+            Json::Null => String::new(),
+            Json::String(text) => text.trim().to_owned(),
+            Json::Bool(_) | Json::Number(_) | Json::Array(_) | Json::Object(_) => value.to_string(),
+        };
+        let shown = properties.into_iter().map(|property| (property.prop_name, text(property.value)));
+        Some(Self { id: id.to_string(), shown: shown.collect() })
+    }
 }
 
 #[derive(Deserialize)]
@@ -89,6 +169,79 @@ impl<'a> Api<'a> {
             index = if added.new > 0 && added.known > 0 { tables.items.len() } else { index + 1 };
         }
         Err(unreadable("the list of tables does not end"))
+    }
+
+    /// The rows of a table that have this value in this column, with these columns: `enough` says of those so far
+    /// whether more are wanted.
+    pub(super) async fn rows(
+        &self,
+        search: &Search<'_>,
+        enough: impl Fn(&[FoundRow]) -> bool,
+    ) -> Result<Vec<FoundRow>, Failure> {
+        let first = search.path();
+        let mut path = first.clone();
+        let mut found: Vec<FoundRow> = Vec::new();
+        for page in 1..MOST_PAGES {
+            let rows = self.search(&path).await?;
+            let (count, before) = (rows.len(), found.len());
+            for row in rows {
+                if !found.iter().any(|known| known.id == row.id) {
+                    found.push(row);
+                }
+            }
+            // The first page may be the one without a number, or that of number 1, too.
+            let over = found.len() == before && page != 2;
+            if over || count < SHORTEST_PAGE || enough(&found) {
+                return Ok(found);
+            }
+            path = format!("{first}&page={page}");
+        }
+        Err(unreadable("the rows of a person do not end"))
+    }
+
+    async fn search(&self, path: &str) -> Result<Vec<FoundRow>, Failure> {
+        let answer = self.call(Method::GET, self.credentials.api_origin(), path, None).await.map_err(unsent)?;
+        if message(&answer).to_ascii_lowercase().contains(NO_RESULTS) {
+            return Ok(Vec::new());
+        }
+        match answer.status.as_u16() {
+            200..=299 => {
+                let rows =
+                    answer.json().and_then(array).ok_or_else(|| unreadable("the answer to a search is no list"))?;
+                let read =
+                    |row| FoundRow::read(row).ok_or_else(|| unreadable("a search found something without columns"));
+                rows.into_iter().map(read).collect()
+            }
+            status @ (400 | 404) => {
+                let said = redact(&message(&answer), "", "");
+                let reason = format!("Cheetah Digital refuses to search the table: status {status}: {said}");
+                Err(Failure::Misconfigured { reason: Reason::new(reason) })
+            }
+            _ => Err(unsent(judge(&answer))),
+        }
+    }
+
+    /// Has a file imported.
+    pub(super) async fn import(&self, body: &Json) -> Result<Imported, Failure> {
+        let bytes = serde_json::to_vec(body).unwrap_or_default();
+        let answer = self.call(Method::POST, self.credentials.api_origin(), IMPORT, Some(bytes)).await?;
+        match answer.status.as_u16() {
+            200..=299 if is_page(&answer) => Err(open("an answer that is not the API's came")),
+            200..=299 => Ok(Imported::Taken { id: number_of_import(&answer) }),
+            status @ (400 | 413 | 422) => Ok(Imported::Refused { status, said: redact(&message(&answer), "", "") }),
+            _ => Err(judge(&answer)),
+        }
+    }
+
+    /// How far an import is. What is not said to be done is running: no other word of the vendor's is documented.
+    pub(super) async fn progress(&self, parameter: &str, id: u64) -> Result<Progress, Failure> {
+        let path = format!("{IMPORT}?{parameter}={id}");
+        let answer = self.call(Method::GET, self.credentials.api_origin(), &path, None).await.map_err(unsent)?;
+        match answer.status.as_u16() {
+            200..=299 => Ok(progress(&answer)),
+            400 | 404 => Ok(Progress::Running),
+            _ => Err(unsent(judge(&answer))),
+        }
     }
 
     /// All columns of a table.
@@ -225,6 +378,37 @@ pub(super) fn unreadable(reason: &str) -> Failure {
 /// Of a request that carried no record.
 fn unsent(failure: Failure) -> Failure {
     failure.with_applied(Applied::No)
+}
+
+/// The members of an answer, in small letters.
+fn members(answer: &Answer) -> BTreeMap<String, Json> {
+    let members: BTreeMap<String, Json> = serde_json::from_slice(&answer.body).unwrap_or_default();
+    members.into_iter().map(|(name, value)| (name.to_ascii_lowercase(), value)).collect()
+}
+
+fn whole_number(value: &Json) -> Option<u64> {
+    value.as_u64().or_else(|| value.as_str()?.trim().parse().ok())
+}
+
+fn number_of_import(answer: &Answer) -> Option<u64> {
+    let members = members(answer);
+    ["import_id", "importid", "id"].iter().find_map(|name| whole_number(members.get(*name)?))
+}
+
+/// The vendor counts rows that were parsed and cleansed, under names that are not documented. What went all the way is
+/// the least of them; where none speaks of more than parsing, nobody knows.
+pub(super) fn progress(answer: &Answer) -> Progress {
+    let members = members(answer);
+    let status = members.get("status_id").and_then(Json::as_str).unwrap_or_default();
+    if !status.eq_ignore_ascii_case("done") {
+        return Progress::Running;
+    }
+    let counted = |words: &'static [&'static str]| {
+        let named = members.iter().filter(move |(name, _)| words.iter().any(|word| name.contains(word)));
+        named.filter_map(|(_, value)| whole_number(value)).min()
+    };
+    let rows = counted(&["cleansed", "loaded"]).map(|rows| rows.min(counted(&["parsed"]).unwrap_or(rows)));
+    Progress::Done { rows }
 }
 
 fn is_page(answer: &Answer) -> bool {

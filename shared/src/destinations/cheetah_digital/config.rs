@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use jiff::SignedDuration;
 use jiff::tz::TimeZone;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -51,10 +52,100 @@ pub struct Settings {
     #[serde(default = "one")]
     #[schemars(range(min = 1, max = 500))]
     pub records_per_call: u16,
+    /// Has many people at once go by Batch Import, in files. Without it everybody goes by Advanced Data Load.
+    #[serde(default)]
+    pub batch_import: Option<BatchImport>,
 }
 
 fn one() -> u16 {
     1
+}
+
+/// Where files of many people are led, and when.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct BatchImport {
+    /// The customer's number (`cust_id`).
+    pub customer_id: u64,
+    /// The Data Map (`prop_map_id`). It has to lead every column that is written here to itself, by its own name.
+    pub data_map_id: u64,
+    /// The folder in which imports are kept (`parent_obj_id`), where they must be in one.
+    #[serde(default)]
+    pub folder_id: Option<u64>,
+    /// How urgent Cheetah takes them (`task_priority`), where that must be said.
+    #[serde(default)]
+    pub priority: Option<i32>,
+    /// Fewer people than this go by Advanced Data Load, 2 to 1000.
+    #[serde(default = "from")]
+    #[schemars(range(min = 2, max = 1000))]
+    pub from: u16,
+    /// Most kilobytes of a file, 16 to 16384. In Base64, as it is sent, it has a third more.
+    #[serde(default = "most_kilobytes")]
+    #[schemars(range(min = 16, max = 16384))]
+    pub most_kilobytes: u32,
+    /// How long an import is waited for, in minutes, 10 to 2880. One that is not said to be done by then is taken for
+    /// over, and everybody in it is looked up.
+    #[serde(default = "minutes")]
+    #[schemars(range(min = 10, max = 2880))]
+    pub minutes: u16,
+    /// By which parameter an import is asked for; Cheetah's documents do not name it.
+    #[serde(default = "id_parameter")]
+    pub id_parameter: String,
+}
+
+fn from() -> u16 {
+    500
+}
+
+fn most_kilobytes() -> u32 {
+    1024
+}
+
+fn minutes() -> u16 {
+    360
+}
+
+fn id_parameter() -> String {
+    "import_id".to_owned()
+}
+
+impl BatchImport {
+    fn check(&self) -> Result<(), String> {
+        let Self {
+            customer_id: _,
+            data_map_id: _,
+            folder_id: _,
+            priority: _,
+            from,
+            most_kilobytes,
+            minutes,
+            id_parameter,
+        } = self;
+        if !(2..=1000).contains(from) {
+            return Err("$.batch_import.from: must be from 2 to 1000".to_owned());
+        }
+        if !(16..=16_384).contains(most_kilobytes) {
+            return Err("$.batch_import.most_kilobytes: must be from 16 to 16384".to_owned());
+        }
+        if !(10..=2_880).contains(minutes) {
+            return Err("$.batch_import.minutes: must be from 10 to 2880".to_owned());
+        }
+        let plain = |c: char| c.is_ascii_alphanumeric() || c == '_';
+        if id_parameter.is_empty() || !id_parameter.chars().all(plain) {
+            return Err("$.batch_import.id_parameter: must be a name of letters, digits and `_`".to_owned());
+        }
+        Ok(())
+    }
+
+    /// Most bytes of a file.
+    pub(super) fn most_bytes(&self) -> usize {
+        usize::try_from(self.most_kilobytes).unwrap_or(usize::MAX).saturating_mul(1024)
+    }
+
+    /// The longest that an import is waited for.
+    pub(super) fn longest(&self) -> SignedDuration {
+        SignedDuration::from_mins(i64::from(self.minutes))
+    }
 }
 
 /// A column for the time of entering or leaving.
@@ -95,6 +186,19 @@ pub struct Options {
     pub ignore_ban_list: BTreeSet<String>,
     /// Where the last three of these are written; Cheetah's documents leave it open.
     pub placement: Placement,
+}
+
+impl Options {
+    /// Whether the loader is told anything of the column.
+    pub(super) fn speak_of(&self, column: &str) -> bool {
+        let Self { preserve, case_sensitive, append, preserve_opt_out, ignore_ban_list, placement: _ } = self;
+        [preserve, case_sensitive, append, preserve_opt_out, ignore_ban_list].iter().any(|set| set.contains(column))
+    }
+
+    /// Whether the column may rightly show something else than was loaded last.
+    pub(super) fn let_stand(&self, column: &str) -> bool {
+        [&self.preserve, &self.append, &self.preserve_opt_out].iter().any(|set| set.contains(column))
+    }
 }
 
 /// Where some options are written.
@@ -140,6 +244,9 @@ impl Settings {
     fn check_unmapped(&self) -> Result<(), String> {
         if !(1..=MOST_RECORDS).contains(&self.records_per_call) {
             return Err(format!("$.records_per_call: must be from 1 to {MOST_RECORDS}"));
+        }
+        if let Some(batch_import) = &self.batch_import {
+            batch_import.check()?;
         }
         let own = self.own_columns();
         let mut seen = BTreeSet::new();
@@ -189,6 +296,12 @@ impl Settings {
     pub(super) fn written_columns(&self) -> impl Iterator<Item = &str> {
         let own = self.own_columns().into_iter().map(|(_, column)| column);
         own.chain(self.columns.iter().map(|mapping| mapping.column.as_str()))
+    }
+
+    /// The columns by which rows are told apart.
+    pub(super) fn identifying_columns(&self) -> impl Iterator<Item = &str> {
+        let keys = self.key_columns.iter().map(String::as_str);
+        keys.chain([self.person_column.as_str(), self.audience_column.as_str()])
     }
 
     /// The mapping of the further columns, held against those that the table has where they are known.

@@ -18,9 +18,9 @@ use crate::model::{
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Record {
     /// Every value is a text, as in all of the vendor's samples.
-    values: BTreeMap<String, String>,
+    pub(super) values: BTreeMap<String, String>,
     /// Columns to be emptied.
-    emptied: BTreeSet<String>,
+    pub(super) emptied: BTreeSet<String>,
 }
 
 /// What the rows of an item are told apart by besides person and audience, as they were last loaded.
@@ -51,6 +51,7 @@ pub(super) enum Made {
 }
 
 /// Makes records for one activation.
+#[derive(Clone, Copy)]
 pub(super) struct Maker<'s> {
     pub(super) settings: &'s Settings,
     pub(super) compiled: &'s CompiledMapping,

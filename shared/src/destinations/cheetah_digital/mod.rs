@@ -1,24 +1,30 @@
 //! Cheetah Digital (Cheetah Messaging, Marigold Engage+): a row of a table for each person and audience, by the Advanced
-//! Data Load API. What an operator needs to know is in `README.md` beside this file.
+//! Data Load API, and of many people at once by Batch Import. What an operator needs to know is in `README.md` beside this file.
 
 mod client;
 mod config;
+mod import;
 mod mapping;
 mod prepare;
+mod read_back;
 mod tables;
 #[cfg(test)]
 mod tests;
 
-use std::sync::LazyLock;
+use std::sync::{LazyLock, OnceLock};
 
 use async_trait::async_trait;
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use futures::stream::{self, StreamExt};
+use jiff::SignedDuration;
 use schemars::schema_for;
 use tokio::sync::OnceCell;
 
 use crate::destination::said::redact;
 use crate::destination::{
-    Action, Checked, Context, Destination, Discovered, Failure, Finding, Item, ItemId, Links, Mode, Place, PlaceField,
-    Preparation, Reads, Spec, Verdict, Verdicts,
+    Action, Bulk, Checked, Confirmed, Context, Destination, Discovered, Failure, Finding, Item, ItemId, Links, Mode,
+    Place, PlaceField, Preparation, ReadBack, Reads, Spec, Taken, Verdict, Verdicts,
 };
 use crate::http::Session;
 use crate::mapping::{CompiledMapping, SourcePath};
@@ -29,7 +35,9 @@ use crate::ports::Secret;
 
 use client::{Api, Loaded};
 pub use config::{Credentials, Settings};
-use mapping::{Made, Maker, Memo, Record};
+use import::Importer;
+use mapping::{Maker, Memo, Record};
+use read_back::Reader;
 
 /// The Cheetah Digital destination.
 pub struct CheetahDigital;
@@ -37,20 +45,25 @@ pub struct CheetahDigital;
 static SPEC: LazyLock<Spec> = LazyLock::new(|| Spec {
     provider: "cheetah-digital".parse().expect("a valid provider"),
     name: "Cheetah Digital",
-    api_version: "Advanced Data Load, services2",
+    api_version: "Advanced Data Load and Batch Import, services2",
     shape: RecordShape::PerPersonAndAudience,
     origins: config::ORIGINS,
     // Cheetah documents no limit: ten a second, five at a time, until an account's own is known.
     budget: Budget { at_once: Some(5), ..Budget::per_second(10.0) },
     batch: 500,
-    calls: 5,
+    calls: CALLS,
+    // Where the settings say so.
     bulk: None,
     effects: 0,
-    read_back: None,
+    read_back: Some(200),
     settings: schema_for!(Settings),
     credentials: schema_for!(Credentials),
 });
 
+/// Calls at a time.
+const CALLS: usize = 5;
+/// Most items of a delivery by files: a walk's people with some audiences each.
+const BULK_BATCH: usize = 20_000;
 /// Whoever discovers is shown the columns of this many tables at most.
 const DISCOVERED_WITH_COLUMNS: usize = 40;
 
@@ -145,39 +158,54 @@ impl Destination for CheetahDigital {
         prepare::look(&api, &settings, links).await.map(|looked| looked.preparation)
     }
 
-    async fn deliver(&self, context: &Context<'_>, _lane: Mode, items: &[Item]) -> Result<Verdicts, Failure> {
+    fn bulk(&self, settings: &serde_json::Value) -> Option<Bulk> {
+        let batch_import = Settings::parse(settings).ok()?.batch_import?;
+        Some(Bulk { from: usize::from(batch_import.from), batch: BULK_BATCH })
+    }
+
+    fn bulk_lands_within(&self, settings: &serde_json::Value) -> SignedDuration {
+        let batch_import = Settings::parse(settings).ok().and_then(|settings| settings.batch_import);
+        batch_import.map_or(SignedDuration::ZERO, |batch_import| batch_import.longest())
+    }
+
+    async fn deliver(&self, context: &Context<'_>, lane: Mode, items: &[Item]) -> Result<Verdicts, Failure> {
         let settings = read(context)?;
-        let compiled = settings
-            .compile(None)
-            .map_err(|errors| Failure::Misconfigured { reason: Reason::new(config::in_words(&errors)) })?;
+        let compiled = compile(&settings)?;
         let api = Api::new(context.session, context.credentials)?;
         let maker = Maker { settings: &settings, compiled: &compiled, links: context.links, now: context.now };
-        let mut verdicts = Verdicts::new();
-        let (mut first, mut then): (Vec<Load<'_>>, Vec<Load<'_>>) = (Vec::new(), Vec::new());
-        for item in items {
-            match maker.make(item) {
-                Made::Rows { former, row, memo, left_alone } => {
-                    first.extend(former.map(|record| Load { item, record }));
-                    verdicts.insert(item.id.clone(), taken(&memo, left_alone.as_ref()));
-                    // A key that somebody leaves may be somebody else's in the same batch.
-                    let line = if matches!(item.action, Action::Show(_)) { &mut then } else { &mut first };
-                    line.push(Load { item, record: row });
-                }
-                Made::Rejected(reason) => {
-                    verdicts.insert(item.id.clone(), Verdict::Failed(Failure::Rejected { reason }));
-                }
-                Made::Nothing(reason) => {
-                    let verdict = Verdict::Filtered { reason, open: false, memo: None };
-                    verdicts.insert(item.id.clone(), verdict);
-                }
-            }
-        }
-        let loader = Loader { api: &api, settings: &settings, links: context.links, misfit: OnceCell::new() };
-        loader.load(&first, &mut verdicts).await;
+        let Made { first, mut then, mut verdicts } = Made::of(&maker, items);
+        let loader = Loader::new(&api, &settings, context.links);
+        loader.load(&first.iter().collect::<Vec<_>>(), &mut verdicts).await;
         let failed = |id: &ItemId, verdicts: &Verdicts| matches!(verdicts.get(id), Some(Verdict::Failed(_)));
         then.retain(|load| !failed(&load.item.id, &verdicts));
-        loader.load(&then, &mut verdicts).await;
+        match settings.batch_import.as_ref().filter(|_| lane == Mode::Bulk) {
+            None => loader.load(&then.iter().collect::<Vec<_>>(), &mut verdicts).await,
+            Some(batch_import) => {
+                let (files, mut singly) = import::sort_out(&then, &settings, batch_import);
+                let importer = Importer { api: &api, context, batch_import };
+                singly.extend(importer.import(files, &mut verdicts).await);
+                loader.load(&singly, &mut verdicts).await;
+            }
+        }
         Ok(verdicts)
+    }
+
+    async fn confirm(&self, context: &Context<'_>, taken: &Taken<'_>, items: &[Item]) -> Result<Confirmed, Failure> {
+        let settings = read(context)?;
+        let compiled = compile(&settings)?;
+        let api = Api::new(context.session, context.credentials)?;
+        let reader = Reader::new(context, &api, &settings, &compiled)?;
+        import::confirm(&api, &reader, settings.batch_import.as_ref(), taken, items).await
+    }
+
+    async fn read_back(&self, context: &Context<'_>, items: &[Item]) -> ReadBack {
+        let look = async || {
+            let settings = read(context)?;
+            let compiled = compile(&settings)?;
+            let api = Api::new(context.session, context.credentials)?;
+            Ok(Reader::new(context, &api, &settings, &compiled)?.read_back(items).await)
+        };
+        look().await.unwrap_or_else(|failure| ReadBack { halted: Some(failure), ..ReadBack::default() })
     }
 }
 
@@ -197,10 +225,57 @@ fn taken(memo: &Memo, left_alone: Option<&Reason>) -> Verdict {
     Verdict::Delivered { said: said.to_string(), memo: memo.kept() }
 }
 
+fn compile(settings: &Settings) -> Result<CompiledMapping, Failure> {
+    settings.compile(None).map_err(|errors| Failure::Misconfigured { reason: Reason::new(config::in_words(&errors)) })
+}
+
+/// Whether another request would fare no better.
+fn halts(failure: &Failure) -> bool {
+    match failure {
+        Failure::Unauthorized { .. } | Failure::Misconfigured { .. } | Failure::PutOff { .. } => true,
+        Failure::Retryable { .. } | Failure::RateLimited { .. } | Failure::Rejected { .. } => false,
+    }
+}
+
 /// A record on its way.
 struct Load<'i> {
     item: &'i Item,
     record: Record,
+    memo: Memo,
+    /// A former row of the same item goes before it.
+    follows: bool,
+}
+
+/// What the items of a delivery come to.
+struct Made<'i> {
+    /// Rows that are left: a key that somebody leaves may be somebody else's in the same delivery.
+    first: Vec<Load<'i>>,
+    then: Vec<Load<'i>>,
+    /// Of whoever is not loaded; and of the others, if they are taken.
+    verdicts: Verdicts,
+}
+
+impl<'i> Made<'i> {
+    fn of(maker: &Maker<'_>, items: &'i [Item]) -> Self {
+        let (mut first, mut then, mut verdicts) = (Vec::new(), Vec::new(), Verdicts::new());
+        for item in items {
+            let verdict = match maker.make(item) {
+                mapping::Made::Rows { former, row, memo, left_alone } => {
+                    let verdict = taken(&memo, left_alone.as_ref());
+                    let follows = former.is_some();
+                    let load = |record| Load { item, record, memo: memo.clone(), follows };
+                    first.extend(former.map(load));
+                    let line = if matches!(item.action, Action::Show(_)) { &mut then } else { &mut first };
+                    line.push(load(row));
+                    verdict
+                }
+                mapping::Made::Rejected(reason) => Verdict::Failed(Failure::Rejected { reason }),
+                mapping::Made::Nothing(reason) => Verdict::Filtered { reason, open: false, memo: None },
+            };
+            verdicts.insert(item.id.clone(), verdict);
+        }
+        Self { first, then, verdicts }
+    }
 }
 
 struct Loader<'a> {
@@ -209,17 +284,33 @@ struct Loader<'a> {
     links: &'a Links,
     /// Why the table does not fit any more, if it does not: looked at once, by the first record that is refused.
     misfit: OnceCell<Option<Failure>>,
+    /// Why nothing more is sent.
+    halted: OnceLock<Failure>,
 }
 
-impl Loader<'_> {
-    /// Loads in calls of as many records as allowed; whoever is not taken gets a verdict that says so. What is refused
-    /// among others is tried again in halves, until it stands alone.
-    async fn load(&self, loads: &[Load<'_>], verdicts: &mut Verdicts) {
+impl<'a> Loader<'a> {
+    fn new(api: &'a Api<'a>, settings: &'a Settings, links: &'a Links) -> Self {
+        Self { api, settings, links, misfit: OnceCell::new(), halted: OnceLock::new() }
+    }
+
+    /// Loads in calls of as many records as allowed, some at a time; whoever is not taken gets a verdict that says so.
+    async fn load(&self, loads: &[&Load<'_>], verdicts: &mut Verdicts) {
         let most = usize::from(self.settings.records_per_call.max(1));
-        let mut calls: Vec<&[Load<'_>]> = loads.chunks(most).rev().collect();
+        // Boxed: the compiler cannot name closures over two lifetimes, and the futures are large.
+        let calls: Vec<BoxFuture<'_, Vec<(ItemId, Failure)>>> =
+            loads.chunks(most).map(|call| self.call(call).boxed()).collect();
+        let mut calls = stream::iter(calls).buffer_unordered(CALLS);
+        while let Some(failed) = calls.next().await {
+            verdicts.extend(failed.into_iter().map(|(id, failure)| (id, Verdict::Failed(failure))));
+        }
+    }
+
+    /// Answers who was not taken. What is refused among others is tried again in halves, until it stands alone.
+    async fn call(&self, loads: &[&Load<'_>]) -> Vec<(ItemId, Failure)> {
+        let mut failed = Vec::new();
+        let mut calls = vec![loads];
         while let Some(call) = calls.pop() {
-            let records: Vec<&Record> = call.iter().map(|load| &load.record).collect();
-            let failure = match self.api.load(&mapping::body(self.settings, &records)).await {
+            let failure = match self.try_call(call).await {
                 Ok(Loaded::Taken) => continue,
                 Ok(Loaded::Refused { .. }) if call.len() > 1 => {
                     let (first, second) = call.split_at(call.len() / 2);
@@ -229,14 +320,25 @@ impl Loader<'_> {
                 Ok(Loaded::Refused { status, said }) => self.refused(call, status, &said).await,
                 Err(failure) => failure,
             };
-            for load in call {
-                verdicts.insert(load.item.id.clone(), Verdict::Failed(failure.clone()));
+            if halts(&failure) {
+                // Of several that end at once the first is as good as the others.
+                let _ = self.halted.set(failure.clone());
             }
+            failed.extend(call.iter().map(|load| (load.item.id.clone(), failure.clone())));
         }
+        failed
+    }
+
+    async fn try_call(&self, call: &[&Load<'_>]) -> Result<Loaded, Failure> {
+        if let Some(failure) = self.halted.get() {
+            return Err(failure.clone());
+        }
+        let records: Vec<&Record> = call.iter().map(|load| &load.record).collect();
+        self.api.load(&mapping::body(self.settings, &records)).await
     }
 
     /// Why a record that stands alone is refused: the table may have changed, else it is the record.
-    async fn refused(&self, call: &[Load<'_>], status: u16, said: &str) -> Failure {
+    async fn refused(&self, call: &[&Load<'_>], status: u16, said: &str) -> Failure {
         let look = || async {
             match prepare::look(self.api, self.settings, self.links).await {
                 Err(failure @ Failure::Misconfigured { .. }) => Some(failure),

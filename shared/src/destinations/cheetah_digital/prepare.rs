@@ -38,8 +38,7 @@ pub(super) async fn look(api: &Api<'_>, settings: &Settings, links: &Links) -> R
 
 /// The columns by which rows are told apart, as the settings have it.
 fn expected_identifier(settings: &Settings) -> BTreeSet<&str> {
-    let keys = settings.key_columns.iter().map(String::as_str);
-    keys.chain([settings.person_column.as_str(), settings.audience_column.as_str()]).collect()
+    settings.identifying_columns().collect()
 }
 
 fn listed(names: &BTreeSet<&str>) -> String {

@@ -91,7 +91,7 @@ impl<T: Numbered + for<'de> Deserialize<'de>> Listing<T> {
 }
 
 /// The list itself, or the only one within an object.
-fn array(json: Json) -> Option<Vec<Json>> {
+pub(super) fn array(json: Json) -> Option<Vec<Json>> {
     match json {
         Json::Array(items) => Some(items),
         Json::Object(members) => {

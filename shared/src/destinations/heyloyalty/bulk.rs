@@ -12,7 +12,7 @@ use super::client::{Import, PAGE, Written};
 use super::live::{CONCURRENT, Run, untouched};
 use super::mapping::{Cell, Composed};
 use super::parse::{Contact, EachMember, Member, MemberId};
-use crate::destination::{Action, Failure, Item, ItemId, Landed, Verdict, Verdicts};
+use crate::destination::{Action, Failure, Item, ItemId, Landed, Landing, Verdict, Verdicts};
 
 /// Rows of one file: small files, as nothing is documented about their size.
 const MAX_ROWS: usize = 5000;
@@ -216,7 +216,7 @@ impl Run<'_> {
         match self.api.import(self.settings.list_id, &import).await.map_err(|failure| self.note(failure))? {
             Written::Done => {
                 let within = SignedDuration::from_mins(i64::from(self.settings.import_minutes));
-                Ok(Some(Verdict::Landing { within }))
+                Ok(Some(Verdict::Landing(Landing { within, handle: None, memo: None })))
             }
             Written::Missing | Written::Refused { .. } => {
                 tracing::warn!(list = self.settings.list_id, rows = rows.len(), "an import was refused as a whole");

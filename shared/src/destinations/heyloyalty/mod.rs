@@ -14,7 +14,7 @@ mod signal;
 #[cfg(test)]
 mod tests;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::LazyLock;
 
 use async_trait::async_trait;
@@ -22,8 +22,8 @@ use jiff::SignedDuration;
 use schemars::schema_for;
 
 use crate::destination::{
-    Bulk, Checked, Context, Destination, Discovered, Failure, Item, ItemId, Landed, Links, Mode, Preparation, ReadBack,
-    Spec, Verdicts,
+    Bulk, Checked, Confirmed, Context, Destination, Discovered, Failure, Item, Links, Mode, Preparation, ReadBack,
+    Spec, Taken, Verdicts,
 };
 use crate::http::Session;
 use crate::model::budget::Budget;
@@ -106,8 +106,10 @@ impl Destination for Heyloyalty {
         })
     }
 
-    async fn confirm(&self, context: &Context<'_>, items: &[Item]) -> Result<BTreeMap<ItemId, Landed>, Failure> {
-        live::Run::new(context)?.look(items).await
+    /// Nobody can be asked what became of an import.
+    async fn confirm(&self, context: &Context<'_>, _: &Taken<'_>, items: &[Item]) -> Result<Confirmed, Failure> {
+        let landed = live::Run::new(context)?.look(items).await?;
+        Ok(Confirmed::Looked { landed, halted: None })
     }
 
     async fn read_back(&self, context: &Context<'_>, items: &[Item]) -> ReadBack {
