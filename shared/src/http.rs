@@ -22,13 +22,13 @@ use crate::metrics::{Meter, Metric};
 use crate::model::budget::{Budget, Health, Probe};
 use crate::model::endpoint::is_public;
 use crate::model::{AuthorizationId, Lane, Reason, RunId, TraceId};
-use crate::ports::{Clock, Ledger};
+use crate::ports::{Clock, Ledger, Vault};
 
 use bearer::Bearers;
 use hold::Held;
 use tokens::Purse;
 
-pub use bearer::Bearer;
+pub use bearer::{Bearer, token_secret};
 pub use hold::HeldRequest;
 pub use post::Posted;
 
@@ -185,7 +185,7 @@ impl Http {
 
 /// The vendor account that a session speaks for.
 pub struct Account {
-    /// Whose tokens are used.
+    /// Whose budget is used.
     pub authorization: AuthorizationId,
     /// What it allows.
     pub budget: Budget,
@@ -195,8 +195,10 @@ pub struct Account {
     pub run: RunId,
     /// What may be called.
     pub origins: Vec<String>,
-    /// Where the tokens are.
+    /// Where the account's budget is.
     pub ledger: Arc<dyn Ledger>,
+    /// Where processes leave each other the vendor's token.
+    pub vault: Arc<dyn Vault>,
     /// The time.
     pub clock: Arc<dyn Clock>,
     /// Is told how long answers take.

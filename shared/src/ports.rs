@@ -435,12 +435,16 @@ impl std::fmt::Debug for Secret {
     }
 }
 
-/// Secrets by name: `installation`, `source/<id>`, `authorization/<id>`, `signal/<activation>`,
+/// Secrets by name: `installation`, `source/<id>`, `authorization/<id>`, `token/<authorization>`, `signal/<activation>`,
 /// `notices/<activation>`, `api`.
 #[async_trait]
 pub trait Vault: Send + Sync {
     /// One secret.
     async fn get(&self, name: &str) -> PortResult<Option<Secret>>;
+    /// One secret as it is now, where others may have replaced it a moment ago: no copy is used.
+    async fn get_anew(&self, name: &str) -> PortResult<Option<Secret>> {
+        self.get(name).await
+    }
     /// Writes or replaces one.
     async fn put(&self, name: &str, secret: &Secret) -> PortResult<()>;
     /// Writes one unless it exists; answers the one that is there now.

@@ -26,19 +26,20 @@ const TABLE: &str = "muster_audience";
 const COLUMNS: [&str; 6] = ["email", "audience_slug", "subscribed", "changed_at", "visits", "プラン"];
 const AUDIENCES: [&str; 2] = ["cats", "dogs"];
 
-struct World {
+pub(crate) struct World {
     clock: Arc<JumpClock>,
-    twin: CheetahDigitalTwin,
-    system: Arc<System>,
+    pub(crate) twin: CheetahDigitalTwin,
+    pub(crate) system: Arc<System>,
+    pub(crate) rewrites: BTreeMap<String, String>,
     runner: Runner,
     data_map: u64,
 }
 
-fn users(count: usize) -> Vec<String> {
+pub(crate) fn users(count: usize) -> Vec<String> {
     (0..count).map(|number| format!("u{number:05}")).collect()
 }
 
-fn address(user: &str) -> String {
+pub(crate) fn address(user: &str) -> String {
     format!("{user}@example.com")
 }
 
@@ -65,7 +66,7 @@ fn starts(clock: &Arc<JumpClock>, switches: Switches) -> Options {
 
 impl World {
     /// The source `shop` and a table; no activation yet.
-    async fn new(change: impl FnOnce(&mut Switches)) -> Self {
+    pub(crate) async fn new(change: impl FnOnce(&mut Switches)) -> Self {
         let clock = Arc::new(JumpClock::frozen_at("2026-01-05T07:00:00Z".parse().unwrap()));
         let mut switches = Switches { max_root_records: 100, ..Switches::default() };
         change(&mut switches);
@@ -80,11 +81,11 @@ impl World {
         ];
         twin.seed_table(&SeedTable::new("Muster Audience", columns)).unwrap();
         let data_map = twin.seed_data_map(SeedDataMap::same_names(TABLE, &COLUMNS)).unwrap();
-        let rewrites = twin.origins().map(|(origin, at)| (origin.to_owned(), at)).collect();
-        let wiring = Wiring { rewrites, ..Wiring::jumping(Arc::clone(&clock)) };
+        let rewrites: BTreeMap<String, String> = twin.origins().map(|(origin, at)| (origin.to_owned(), at)).collect();
+        let wiring = Wiring { rewrites: rewrites.clone(), ..Wiring::jumping(Arc::clone(&clock)) };
         let system = Arc::new(System::open(wiring).await.unwrap());
         let runner = Runner::new(Arc::clone(&system)).await.unwrap();
-        let world = Self { clock, twin, system, runner, data_map };
+        let world = Self { clock, twin, system, rewrites, runner, data_map };
         let source = json!({"id": "shop", "name": "Shop", "keyed_by": "user_id", "secret": SOURCE_SECRET,
             "authentication": {"method": "header", "name": "x-secret"}});
         world.call("POST", "/v1/sources", source).await;
@@ -113,7 +114,7 @@ impl World {
         self.send(request.body(body).unwrap()).await
     }
 
-    async fn ingest(&self, changes: &[Value]) {
+    pub(crate) async fn ingest(&self, changes: &[Value]) {
         for batch in changes.chunks(1_000) {
             let body: Vec<String> = batch.iter().map(Value::to_string).collect();
             let request = Request::post("/v1/ingest/shop").header("x-secret", SOURCE_SECRET);
@@ -124,7 +125,7 @@ impl World {
     }
 
     /// Activates with these settings of imports besides the customer and the Data Map.
-    async fn activate(&self, imports: Value) {
+    pub(crate) async fn activate(&self, imports: Value) {
         let mut batch_import = json!({"customer_id": CUSTOMER, "data_map_id": self.data_map, "from": 100});
         batch_import.as_object_mut().unwrap().extend(imports.as_object().unwrap().clone());
         let settings = json!({
@@ -143,7 +144,7 @@ impl World {
         self.call("POST", "/v1/activations/act/activate", Value::Null).await;
     }
 
-    async fn settle(&mut self) {
+    pub(crate) async fn settle(&mut self) {
         self.runner.run_until_quiet().await.unwrap();
         self.twin.apply_loads();
     }
@@ -155,7 +156,7 @@ impl World {
         }
     }
 
-    fn shows(&self, user: &str, audience: &str, column: &str) -> Option<String> {
+    pub(crate) fn shows(&self, user: &str, audience: &str, column: &str) -> Option<String> {
         let rows = self.twin.rows_with(TABLE, &[("email", &address(user)), ("audience_slug", audience)]);
         assert!(rows.len() <= 1, "{user} has {} rows for {audience}", rows.len());
         rows.first().map(|row| row.text(column))
@@ -182,7 +183,7 @@ impl World {
         self.twin.counters().requests_by_route.get(route.template()).copied().unwrap_or(0)
     }
 
-    async fn status(&self) -> Value {
+    pub(crate) async fn status(&self) -> Value {
         self.call("GET", "/v1/activations/act", Value::Null).await
     }
 }

@@ -8,6 +8,7 @@ mod cheetah_digital;
 mod cheetah_import;
 mod cheetah_people;
 mod cheetah_settings;
+mod cheetah_tokens;
 mod contract;
 mod deploy;
 mod effects;

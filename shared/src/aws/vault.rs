@@ -124,6 +124,10 @@ impl Vault for SecretsVault {
         }
     }
 
+    async fn get_anew(&self, name: &str) -> PortResult<Option<Secret>> {
+        self.read(name).await
+    }
+
     async fn put(&self, name: &str, secret: &Secret) -> PortResult<()> {
         let value = secret.0.to_string();
         for _ in 0..ROUNDS {

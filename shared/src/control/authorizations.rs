@@ -5,6 +5,7 @@ use serde::Deserialize;
 
 use super::changes::Consequence;
 use super::{Control, ControlError, ControlResult, MAX_NAME, Page, Part, check_description, check_text, page, present};
+use crate::http::token_secret;
 use crate::model::catalog::AccountLimits;
 use crate::model::{Activation, ActivationStatus, Authorization, AuthorizationId, JobKind, Provider};
 use crate::ports::{Kind, Secret};
@@ -253,6 +254,7 @@ impl Control {
         }
         // The secret first: should the rest fail, the request can be repeated and leaves no secret behind.
         self.ports.vault.delete(&vault_name(id)).await?;
+        self.ports.vault.delete(&token_secret(id)).await?;
         self.ports.catalog.delete(Kind::Authorization, id.as_str()).await?;
         self.catalog.forget().await;
         Ok(())

@@ -138,6 +138,7 @@ impl Control {
             authorization: authorization.id,
             origins,
             ledger: self.ports.ledger.clone(),
+            vault: self.ports.vault.clone(),
             meter: self.ports.meter.clone(),
             trace: None,
             clock: self.ports.clock.clone(),

@@ -227,6 +227,7 @@ impl Engine {
             run: RunId(self.dice.number()),
             origins: destination.origins(&activation.settings),
             ledger: Arc::clone(&self.ports.ledger),
+            vault: Arc::clone(&self.ports.vault),
             clock: Arc::clone(&self.ports.clock),
             meter: Arc::clone(&self.ports.meter),
             trace: errand.trace,

@@ -118,6 +118,7 @@ async fn sent(destination: &Strict, count: u8) -> BTreeMap<u8, Verdict> {
         run: RunId(1),
         origins: Vec::new(),
         ledger: embedded.ports().ledger,
+        vault: embedded.ports().vault,
         clock,
         meter: std::sync::Arc::new(Unmeasured),
         trace: None,

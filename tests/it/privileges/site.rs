@@ -18,7 +18,7 @@ use muster::delivery::{Dice, Engine, Times};
 use muster::embedded::JumpClock;
 use muster::http::{Http, HttpTimes};
 use muster::model::{Deployed, Lane, Message, QueueName};
-use muster::ports::{Clock, Outgoing, PortResult, Ports, Queue};
+use muster::ports::{Clock, Outgoing, PortResult, Ports, Queue, Vault};
 use muster::steps::{Step, Steps};
 use muster_api::{Api, ApiToken, api_token};
 use muster_backfill::{Event, Task};
@@ -132,6 +132,8 @@ pub(super) struct Site {
     pub(super) mail_from: String,
     /// Where events go.
     pub(super) event_bus: String,
+    /// Beside the functions, whose calls alone are recorded.
+    pub(super) vault: Arc<dyn Vault>,
     recorder: Recorder,
     letters: Arc<Letters>,
     steps: Arc<Reached>,
@@ -204,6 +206,7 @@ impl Site {
             source,
             notices,
             prefix,
+            vault: owner.vault,
             recorder,
             api,
             token,

@@ -1,4 +1,4 @@
-//! The part of the tour that leads to a table of Cheetah Digital, which has no effects and no bulk calls of its own.
+//! The part of the tour that leads to a table of Cheetah Digital, which has no effects, and goes without files here.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -42,7 +42,14 @@ pub(super) async fn whole(site: &mut Site) {
         share_an_address(site, ("table", "members"), lane).await;
         meet_trouble(site, lane).await;
         lose_the_secret(site, lane).await;
+        end_the_token(site).await;
+        deliver(site, "table", lane, &[exited(&user("table", "patient", lane), "members", 40)]).await;
     }
+    end_the_token(site).await;
+    site.call("GET", "/v1/authorizations/tables/discover", Value::Null).await;
+    end_the_token(site).await;
+    site.call("POST", "/v1/activations/table/reconcile", json!({"mode": "compare"})).await;
+    site.run().await;
     assert_eq!(site.tables.unexpected(), Vec::<String>::new());
 }
 
@@ -62,6 +69,12 @@ async fn describe(site: &mut Site) {
     site.call("POST", "/v1/activations", activation).await;
     site.call("POST", "/v1/activations/table/activate", Value::Null).await;
     site.run().await;
+}
+
+/// The vendor ends its token, and no other process has left one: whoever comes first fetches it.
+async fn end_the_token(site: &Site) {
+    site.vault.delete("token/tables").await.unwrap();
+    site.tables.revoke_tokens();
 }
 
 /// The vendor says later, and then nothing of what it took.

@@ -15,7 +15,7 @@ use muster::metrics::Unmeasured;
 use muster::model::budget::Budget;
 use muster::model::pending::RecordShape;
 use muster::model::{AttributeLink, AttributeType, Lane, LinkState, PersonKey, RecordId, RunId, Value};
-use muster::ports::{Clock, Ledger, Secret};
+use muster::ports::{Clock, Ledger, Secret, Vault};
 use serde_json::Value as Json;
 
 use super::world::{Membership, VendorWorld};
@@ -69,6 +69,7 @@ pub struct Bench<'w> {
     /// The way to the vendor, where it is not the network alone.
     pub transport: Option<Arc<dyn Transport>>,
     ledger: Arc<dyn Ledger>,
+    vault: Arc<dyn Vault>,
 }
 
 impl<'w> Bench<'w> {
@@ -89,6 +90,7 @@ impl<'w> Bench<'w> {
             budget: world.destination().spec().budget.clone(),
             transport: None,
             ledger: embedded.ports().ledger,
+            vault: embedded.ports().vault,
         }
     }
 
@@ -114,6 +116,7 @@ impl<'w> Bench<'w> {
             run: RunId(1),
             origins: self.origins.clone(),
             ledger: Arc::clone(&self.ledger),
+            vault: Arc::clone(&self.vault),
             clock,
             meter: Arc::new(Unmeasured),
             trace: None,

@@ -237,7 +237,7 @@ impl VendorWorld for CheetahDigitalWorld {
             // Nobody is looked at to be written to.
             Aim::Look => return Struck::Impossible,
             // Every 2xx means that it was taken, whatever it says.
-            Aim::Write | Aim::BulkWrite if is_success => return Struck::Impossible,
+            Aim::Write | Aim::BulkWrite | Aim::Any if is_success => return Struck::Impossible,
             Aim::Write => fault.on_route(RouteKind::Data),
             Aim::BulkWrite => fault.on_route(RouteKind::ImportCreate),
             Aim::Any => fault,

@@ -31,6 +31,8 @@ const MOST_PAGES: usize = 200;
 const NO_RESULTS: &str = "no results for input";
 /// A token is left alone so long before its end.
 const EARLY: SignedDuration = SignedDuration::from_mins(5);
+/// So often a token may be replaced by others before a request is given up for now.
+const MOST_REPLACED: usize = 4;
 /// What stands for itself in a query (RFC 3986).
 const QUERY: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
@@ -272,7 +274,8 @@ impl<'a> Api<'a> {
         }
     }
 
-    /// With a token; a refused one is renewed once.
+    /// With a token; a refused one is renewed once. Of a second refusal the token may be to blame again, where another
+    /// process has fetched one meanwhile: only where nobody has, the right is missing.
     async fn call(
         &self,
         method: Method,
@@ -285,8 +288,18 @@ impl<'a> Api<'a> {
         if answer.status != StatusCode::UNAUTHORIZED {
             return Ok(answer);
         }
-        let renewed = self.bearer(Some(&bearer)).await?;
-        self.send(method, origin, path, body, &renewed).await
+        let mut renewed = self.bearer(Some(&bearer)).await?;
+        for _ in 0..MOST_REPLACED {
+            let answer = self.send(method.clone(), origin, path, body.clone(), &renewed).await?;
+            if answer.status != StatusCode::UNAUTHORIZED {
+                return Ok(answer);
+            }
+            match self.session.replaced(self.secret, &renewed).await {
+                Some(newer) => renewed = newer,
+                None => return Ok(answer),
+            }
+        }
+        Err(unreadable("other processes keep replacing the token"))
     }
 
     async fn send(
