@@ -4,11 +4,17 @@ use jiff::Timestamp;
 use reqwest::StatusCode;
 use serde_json::{Value as Json, json};
 
+use super::client::{FoundRow, Progress, progress};
 use super::config::{Credentials, Settings};
+use super::import::{csv, sort_out};
 use super::mapping::{Made, Maker, body};
 use super::prepare;
+use super::read_back::same;
 use super::tables::{Added, Listing, Numbered, Table, TableColumn};
-use crate::destination::{Action, Failure, Item, ItemId, LinkedAttribute, LinkedAudience, Links, Shown, Shows};
+use super::{CheetahDigital, Load};
+use crate::destination::{
+    Action, Destination, Failure, Item, ItemId, LinkedAttribute, LinkedAudience, Links, Shown, Shows,
+};
 use crate::http::Answer;
 use crate::model::{AttributeLink, AttributeType, Identifier, LinkState, PersonKey, RecordId, Value};
 use crate::ports::Secret;
@@ -80,6 +86,11 @@ fn calls(settings: &Json, item: &Item) -> Result<(Vec<Json>, Option<Json>), Stri
         }
         Made::Rejected(reason) | Made::Nothing(reason) => Err(reason.to_string()),
     }
+}
+
+#[test]
+fn the_settings_schema_is_published_with_defaults() {
+    insta::assert_json_snapshot!(CheetahDigital.spec().settings);
 }
 
 fn inside() -> Shows {
@@ -199,6 +210,8 @@ fn settings_that_do_not_fit_are_refused_with_their_place() {
             "$.columns: `a`, expression, character 10",
         ),
         (json!({"tabel": "x"}), "$.tabel: unknown field"),
+        (json!({"batch_import": {"customer_id": 1}}), "$.batch_import: missing field"),
+        (json!({"batch_import": {"customer_id": 1, "data_map_id": 2, "from": 1}}), "$.batch_import.from: "),
     ];
     for (changes, start) in cases {
         let refused = refusal(&changes);
@@ -272,4 +285,80 @@ fn what_does_not_fit_the_table_is_named_before_anything_is_sent() {
     assert!(missing.contains("`Full Name` (the column's own name is `name`)"), "{missing}");
     let warnings = prepare::warnings(&read(&named), &columns, &links());
     assert!(warnings[0].contains("`email` without `audience_slug`"), "{warnings:?}");
+}
+
+/// Which of these items go by file, as the file has them, and how many go singly.
+fn filed(changes: &Json, items: &[Item]) -> (Vec<String>, usize) {
+    let mut settings = settings(changes);
+    settings["batch_import"] = json!({"customer_id": 1, "data_map_id": 2, "from": 2});
+    let settings = Settings::read(&settings).unwrap();
+    let (compiled, links) = (settings.compile(None).unwrap(), links());
+    let maker = Maker { settings: &settings, compiled: &compiled, links: &links, now: now() };
+    let loads: Vec<Load<'_>> = super::Made::of(&maker, items).then;
+    let (files, singly) = sort_out(&loads, &settings, settings.batch_import.as_ref().unwrap());
+    let texts = files.iter().map(|file| String::from_utf8(csv(file)).unwrap());
+    (texts.collect(), singly.len())
+}
+
+#[test]
+fn a_file_has_a_header_and_rows_of_the_same_columns() {
+    let full = item(0, shown(inside(), ADA, Some(Value::Integer(12))), None);
+    let quoted = [("first", "\"Ada\","), ("last", "ラブレス")];
+    let quoted = item(0, shown(Shows::Left, &quoted, Some(Value::Integer(13))), None);
+    let without = item(0, shown(inside(), ADA, None), None);
+    let (files, singly) = filed(&json!({}), &[full, quoted, without]);
+    let expected = "\"audience_slug\",\"changed_at\",\"email\",\"name\",\"subscribed\",\"visits\"\r\n\
+        \"high_value\",\"2026-03-01 23:05:09\",\"ada@example.com\",\"Ada Lovelace\",\"true\",\"12\"\r\n\
+        \"high_value\",\"2026-03-01 23:05:09\",\"ada@example.com\",\"\"\"Ada\"\", ラブレス\",\"false\",\"13\"\r\n";
+    assert_eq!((files, singly), (vec![expected.to_owned()], 1), "who has other columns goes singly");
+}
+
+#[test]
+fn what_a_file_cannot_say_goes_singly() {
+    let backslash = [("first", "A\\da"), ("last", "Lovelace")];
+    let visits = || Some(Value::Integer(1));
+    let cases = [
+        (json!({}), item(0, shown(inside(), &backslash, visits()), None)),
+        (json!({}), item(0, shown(inside(), ADA, Some(Value::Null)), None)),
+        (json!({"options": {"preserve": ["name"]}}), item(0, shown(inside(), ADA, visits()), None)),
+    ];
+    for (changes, item) in cases {
+        assert_eq!(filed(&changes, &[item.clone(), item]), (Vec::new(), 2), "{changes}");
+    }
+    let moved = item(0, shown(inside(), &[("country", "NO")], None), Some(json!({"keys": {"country": "DK"}})));
+    assert_eq!(filed(&keyed(), &[moved.clone(), moved]).1, 2, "a former row goes first");
+}
+
+#[test]
+fn an_import_is_over_when_it_says_so_and_counts_by_the_least_that_went_all_the_way() {
+    let of = |body: Json| {
+        let body = body.to_string().into_bytes();
+        progress(&Answer { status: StatusCode::OK, retry_after: None, date: None, body })
+    };
+    let done = |rows| Progress::Done { rows };
+    assert_eq!(of(json!({"status_id": "DONE", "parsed_rows": 9, "cleansed_rows": 7})), done(Some(7)));
+    assert_eq!(of(json!({"Status_Id": "Done", "ParsedRows": "3", "LoadedRows": "4"})), done(Some(3)));
+    assert_eq!(of(json!({"status_id": "DONE", "parsed_rows": 9})), done(None), "nobody says what became of them");
+    assert_eq!(of(json!({"status_id": "FAILED", "cleansed_rows": 9})), Progress::Running);
+    assert_eq!(of(json!("DONE")), Progress::Running);
+}
+
+#[test]
+fn what_is_shown_is_the_same_however_the_vendor_writes_numbers_and_dates() {
+    let date = Some("%d/%m/%Y %H:%M");
+    for (format, loaded, shown, is_same) in [
+        (None, "12", "12.00", true),
+        (None, "12", "13", false),
+        (None, "Ada", "", false),
+        (None, "Ada", "ada", false),
+        (date, "01/03/2026 14:05", "2026-03-01T14:05:00.000Z", true),
+        (date, "01/03/2026 14:05", "2026-03-01 14:06:00", false),
+        (date, "01/03/2026 14:05", "the first of March", true),
+        (date, "01/03/2026 14:05", "", false),
+    ] {
+        assert_eq!(same(format, loaded, shown), is_same, "{loaded} and {shown}");
+    }
+    let row = json!({"id": 7, "properties": [{"propName": "a", "value": null}, {"propName": "b", "value": 12}]});
+    let shown = FoundRow::read(row).unwrap().shown;
+    assert_eq!([&shown["a"], &shown["b"]], ["", "12"]);
 }
