@@ -3,6 +3,7 @@
 //! events: what is searched is what runs.
 
 pub mod effects;
+mod landing;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,13 +12,15 @@ use jiff::{SignedDuration, Timestamp};
 use super::plan::{Arrival, Farewell, Plan, plan};
 use super::retry;
 use super::settle::{self, Conclusion, Keys, Memo};
-use crate::destination::{Action, Applied, Failure, Item, ItemId, Landing, Verdict, Verdicts};
+use crate::destination::{Action, Applied, Failure, Item, ItemId, Verdict, Verdicts};
 use crate::model::pending::{Due, RecordShape, due, records};
 use crate::model::{
-    Activation, Asking, Flight, FlightId, FlightKind, Identifier, KeyHash, Outcome, Person, PersonKey, Receipt,
-    RecordId, Standing, Version,
+    Activation, Flight, FlightId, FlightKind, Identifier, KeyHash, Outcome, Person, PersonKey, Receipt, RecordId,
+    Standing,
 };
 use crate::ports::{Claim, Doubted, Row, Settled, Settlement};
+
+pub use landing::{Landings, ask_at};
 
 /// Rows that moved while they were sent are looked at again so often, then in a new nudge.
 pub const ROUNDS: usize = 3;
@@ -385,10 +388,12 @@ impl Course {
             self.put_off.entry(*not_before).or_default().extend(passed_by);
         }
         self.put_off.retain(|_, people| !people.is_empty());
-        // Who was not stored did not end here.
+        // Who was not stored did not end here: neither whose record came to an end nor whose was parked, of whom there is
+        // no nudge.
         let ended: BTreeSet<PersonKey> = outcomes.ended.iter().map(|(person, _)| *person).collect();
         outcomes.ended.retain(|(person, _)| !moved.contains(person));
-        (told, moved.into_iter().filter(|person| ended.contains(person)).collect())
+        let is_nudged = |person: &PersonKey| outcomes.again.values().any(|people| people.contains(person));
+        (told, moved.into_iter().filter(|person| ended.contains(person) || !is_nudged(person)).collect())
     }
 
     /// Former keys that were left for certain: nothing more is to be said of the person, and nothing that this run
@@ -442,42 +447,6 @@ pub struct Outcomes<'r> {
     pub again: BTreeMap<Timestamp, BTreeSet<PersonKey>>,
     /// What the vendor took to apply later.
     pub landed: Landings,
-}
-
-/// What a vendor took to apply later.
-#[derive(Debug, Default, PartialEq)]
-pub struct Landings {
-    sent: BTreeMap<PersonKey, Version>,
-    /// The longest that any of it may take.
-    within: SignedDuration,
-    /// Of all calls, each once.
-    handles: Vec<serde_json::Value>,
-}
-
-impl Landings {
-    fn add(&mut self, person: &Person, landing: &Landing) {
-        self.sent.insert(person.key, person.version);
-        self.within = self.within.max(landing.within);
-        if let Some(handle) = landing.handle.as_ref().filter(|handle| !self.handles.contains(handle)) {
-            self.handles.push(handle.clone());
-        }
-    }
-
-    /// What stands for it until it must have been applied; nothing where nothing was taken.
-    pub fn stand_for(&self, now: Timestamp) -> Option<FlightKind> {
-        let asking = (!self.handles.is_empty()).then(|| Asking { handles: self.handles.clone(), at: ask_at(now, now) });
-        let until = now.saturating_add(self.within).unwrap_or(Timestamp::MAX);
-        (!self.sent.is_empty()).then(|| FlightKind::Landing { sent: self.sent.clone(), until, asking })
-    }
-}
-
-/// Least and most time between two questions whether something has landed.
-const ASKED_EVERY: (SignedDuration, SignedDuration) = (SignedDuration::from_mins(1), SignedDuration::from_mins(15));
-
-/// When a vendor is asked again whether it has applied what it took at `since`: the longer it takes, the less often.
-pub fn ask_at(since: Timestamp, now: Timestamp) -> Timestamp {
-    let (least, most) = ASKED_EVERY;
-    now.saturating_add((now.duration_since(since) / 4).clamp(least, most)).unwrap_or(Timestamp::MAX)
 }
 
 /// How long everybody waits of whom something failed, by as many tries as any of the person's records had, and as late
