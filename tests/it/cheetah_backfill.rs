@@ -8,14 +8,14 @@ use jiff::SignedDuration;
 use muster_local::demo::Talk;
 use muster_local::demo::cheetah::{CheetahReport, Kept, Scenario, play};
 use muster_twins::cheetah_digital::{
-    BadRecord, Blanks, DataHosts, IdentifierCase, LateOptions, NonStrings, Overlong, PastTheEnd, Profile,
+    BadRecord, Blanks, DataHosts, IdentifierCase, ImportEnds, LateOptions, NonStrings, Overlong, PastTheEnd, Profile,
     RetryAfterHeader, SlashDates, SuccessBody, TableIndex,
 };
 use muster_twins::lytics::{
     BackfillStamp, CloudEventsMode, Duplicates, LimitOver, Method, NextAtEnd, RetryOn, ScanValues, ScanView, SeedJob,
     SegmentEvents, SizePath, StatusType, Template, Total,
 };
-use serde_json::json;
+use serde_json::{Value, json};
 
 /// Enough for several pages and for several loads at a time.
 const FEW: usize = 240;
@@ -112,7 +112,20 @@ knobs! {
     where_the_whole_membership_comes_too: |one| one.job = |job| SeedJob { include_segs: true, ..job },
 }
 
-// Of Cheetah Digital. What is refused is told in `cheetah_digital`.
+/// Files of a few hundred rows.
+fn files(more: Value) -> Option<Value> {
+    let mut files = json!({"from": 50, "most_kilobytes": 16, "minutes": 30});
+    files.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+    Some(files)
+}
+
+#[tokio::test]
+async fn whoever_was_there_goes_in_files() {
+    let report = whole(Scenario { files: files(json!({})), ..small() }).await;
+    assert!(report.platforms.rows_in_files > 100, "{report:#?}");
+}
+
+// Of Cheetah Digital. What is refused is told in `cheetah_digital`, `cheetah_import` and `cheetah_settings`.
 knobs! {
     where_tokens_end_soon: |one| one.cheetah.expires_in = 60,
     where_the_second_token_ends_the_first: |one| one.cheetah.second_token_invalidates_first = true,
@@ -160,6 +173,30 @@ knobs! {
     where_nobody_says_when_to_come_again: |one| {
         one.cheetah.rate_limit = Some(50);
         one.cheetah.retry_after = RetryAfterHeader::Without;
+    },
+    where_an_import_is_applied_at_once: |one| {
+        one.files = files(json!({}));
+        one.cheetah.import_delay_seconds = 0;
+    },
+    where_an_import_takes_long: |one| {
+        one.files = files(json!({}));
+        one.cheetah.import_delay_seconds = 900;
+    },
+    where_imports_fail: |one| {
+        one.files = files(json!({}));
+        one.cheetah.import_ends = ImportEnds::Fails;
+    },
+    where_imports_never_end: |one| {
+        one.files = files(json!({}));
+        one.cheetah.import_ends = ImportEnds::Never;
+    },
+    where_imports_are_asked_for_by_another_name: |one| {
+        one.files = files(json!({"id_parameter": "id"}));
+        one.cheetah.import_id_parameter = "id".to_owned();
+    },
+    where_tables_are_asked_for_by_another_name: |one| {
+        one.credentials = json!({"table_parameter": "tableId"});
+        one.cheetah.table_id_parameter = "tableId".to_owned();
     },
     where_answers_take_their_time: |one| one.cheetah.latency_ms = 2,
 }

@@ -8,12 +8,13 @@ use std::sync::Arc;
 
 use jiff::SignedDuration;
 use muster::embedded::JumpClock;
+use muster::model::FlightKind;
 use muster::ports::Clock;
 use muster_local::runner::Runner;
 use muster_local::system::{System, Wiring};
 use muster_tests::call::call_api;
 use muster_tests::worlds::cheetah_digital::{TABLE, table};
-use muster_twins::cheetah_digital::{CheetahDigitalTwin, Credential, Region, Switches, consumer_key};
+use muster_twins::cheetah_digital::{CheetahDigitalTwin, Credential, Region, SeedDataMap, Switches, consumer_key};
 use muster_twins::clock::TwinClock;
 use muster_twins::lytics::{LyticsTwin, SeedProfile, SeedSegment};
 use muster_twins::{cheetah_digital, lytics};
@@ -104,10 +105,11 @@ impl Stage {
     }
 
     /// Ends the process in the middle of whatever it does, each time that another part of `whole` was done, and begins
-    /// another one. Answers the last one, at rest.
-    async fn interrupted(&self, settings: &Value, whole: u64, done: impl Fn(&Self) -> u64) -> Arc<System> {
+    /// another one. Answers the last one, at rest, and how many people were on their way when one ended.
+    async fn interrupted(&self, settings: &Value, whole: u64, done: impl Fn(&Self) -> u64) -> (Arc<System>, u64) {
         let (mut system, mut runner) = self.open().await;
         self.set_up(&system, settings).await;
+        let mut on_their_way = 0;
         for part in 1..=INTERRUPTIONS {
             let enough = whole * part / (INTERRUPTIONS + 1);
             let reached = async {
@@ -123,25 +125,36 @@ impl Stage {
             while Arc::strong_count(&system) > 1 {
                 tokio::task::yield_now().await;
             }
+            let flights = system.engine.ports.ledger.flights(None).await.unwrap();
+            let sending = flights.iter().filter(|flight| matches!(flight.kind, FlightKind::Sending { .. }));
+            on_their_way += sending.map(|flight| flight.people().len() as u64).sum::<u64>();
             drop(system);
             (system, runner) = self.open().await;
         }
         runner.run_until_quiet().await.unwrap();
         self.cheetah.apply_loads();
-        system
+        (system, on_their_way)
     }
 
-    async fn assert_whole(&self, system: &System) {
+    async fn assert_whole(&self, system: &System, on_their_way: u64) {
         assert_eq!(self.cheetah.rows(TABLE.1).len(), self.members);
         assert_eq!(self.lytics.unexpected(), Vec::<String>::new());
         assert_eq!(self.cheetah.unexpected(), Vec::<String>::new());
-        let pages = self.lytics.counters().pages;
-        let whole = 2 * self.members.div_ceil(AT_ONCE) as u64;
+        let (pages, whole) = (self.lytics.counters().pages, self.pages());
         assert!((whole..=whole + INTERRUPTIONS).contains(&pages), "{pages} pages instead of {whole}");
+        let cheetah = self.cheetah.counters();
+        let (records, members) = (cheetah.root_records + cheetah.imported_rows, self.members as u64);
+        let most = members + on_their_way;
+        assert!((members..=most).contains(&records), "{records} records of {members}, {on_their_way} on their way");
         let account = call(system, "GET", "/v1/activations/act/accounting", Value::Null).await["account"].clone();
-        assert_eq!((&account["delivered"], &account["accepted"]), (&json!(self.members), &json!(self.members)));
+        assert_eq!((&account["delivered"], &account["accepted"]), (&json!(members), &json!(members)));
         let scans = call(system, "GET", "/v1/sources/cdp/scans", Value::Null).await;
         assert_eq!(scans["items"][0]["counts"]["restarts"], 0, "{scans}");
+    }
+
+    /// Each is read, and read again for whoever slipped through.
+    fn pages(&self) -> u64 {
+        2 * self.members.div_ceil(AT_ONCE) as u64
     }
 }
 
@@ -150,17 +163,32 @@ async fn many_members_are_brought_by_loads_although_everything_is_interrupted() 
     let stage = Stage::new(members()).await;
     let began = stage.clock.now();
     let loads = stage.members.div_ceil(AT_ONCE) as u64;
-    let pages = 2 * loads;
     // Half of the interruptions meet the scan, half of them the loads.
     let done = |stage: &Stage| stage.lytics.counters().pages + 2 * stage.cheetah.counters().loads;
-    let system = stage.interrupted(&json!({}), pages + 2 * loads, done).await;
-    stage.assert_whole(&system).await;
-    let counted = stage.cheetah.counters().loads;
-    // Two runs may die at a time, each with ten messages of 200 people in hand.
-    let most = loads + INTERRUPTIONS * 2 * 10 * 2;
-    assert!((loads..=most).contains(&counted), "{counted} loads instead of {loads}");
+    let (system, on_their_way) = stage.interrupted(&json!({}), stage.pages() + 2 * loads, done).await;
+    stage.assert_whole(&system, on_their_way).await;
     let took = stage.clock.now().duration_since(began);
-    assert!(took >= SignedDuration::from_secs((pages + loads) as i64 / 10), "{took:#}");
+    assert!(took >= SignedDuration::from_secs((stage.pages() + loads) as i64 / 10), "{took:#}");
+}
+
+/// The largest file that is to be sent.
+const KILOBYTES: u64 = 16;
+
+#[tokio::test]
+async fn many_members_are_brought_by_files_although_everything_is_interrupted() {
+    let stage = Stage::new(members()).await;
+    let columns = ["email", "audience_slug", "subscribed"];
+    let data_map = stage.cheetah.seed_data_map(SeedDataMap::same_names(TABLE.1, &columns)).unwrap();
+    let files = json!({"customer_id": 1_234, "data_map_id": data_map, "most_kilobytes": KILOBYTES});
+    // Half of the interruptions meet the scan, half of them the files.
+    let done = |stage: &Stage| 50 * stage.lytics.counters().pages + stage.cheetah.counters().imported_rows;
+    let whole = 50 * stage.pages() + stage.members as u64;
+    let (system, on_their_way) = stage.interrupted(&json!({ "batch_import": files }), whole, done).await;
+    stage.assert_whole(&system, on_their_way).await;
+    let imports = stage.cheetah.imports();
+    assert!(imports.iter().all(|import| import.bytes <= KILOBYTES * 1_024), "{imports:?}");
+    let in_files: u64 = imports.iter().map(|import| import.rows).sum();
+    assert!(in_files * 10 > stage.members as u64 * 9, "nearly everybody went in files: {in_files}");
 }
 
 fn address(number: usize) -> String {

@@ -21,7 +21,7 @@ use tokio::net::TcpListener;
 #[command(
     name = "muster",
     version,
-    after_help = "Examples:\n  muster demo\n  muster demo --shuffle 7 --repeat 3\n  muster demo --faults 7 --json\n  muster demo --scenario cheetah\n  muster local --data ./data --port 8080\n  muster local --data ./data --twins"
+    after_help = "Examples:\n  muster demo\n  muster demo --shuffle 7 --repeat 3\n  muster demo --faults 7 --json\n  muster demo --scenario cheetah --files\n  muster local --data ./data --port 8080\n  muster local --data ./data --twins"
 )]
 struct Cli {
     #[command(subcommand)]
@@ -66,6 +66,9 @@ struct DemoArgs {
     /// Of `cheetah`: people who are in an audience at the beginning.
     #[arg(long, value_name = "N", default_value_t = 5_000, value_parser = clap::value_parser!(u32).range(10..=1_000_000))]
     members: u32,
+    /// Of `cheetah`: whoever was there before goes in files of Batch Import.
+    #[arg(long)]
+    files: bool,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -126,14 +129,15 @@ fn say(text: &str) {
 }
 
 async fn run_demo(args: DemoArgs) -> Result<ExitCode, String> {
-    let DemoArgs { events, shuffle, repeat, faults, json, scenario, members } = args;
+    let DemoArgs { events, shuffle, repeat, faults, json, scenario, members, files } = args;
     let talk = if json { Talk::Quiet } else { Talk::Loud };
     if scenario == Played::Cheetah {
         let only_of_cdnow = events.is_some() || shuffle.is_some() || repeat != 1;
         if only_of_cdnow {
             return Err("--events, --shuffle and --repeat are of the scenario `cdnow`".to_owned());
         }
-        return run_cheetah(members, faults, talk).await;
+        let files = files.then(|| serde_json::json!({"from": 200, "most_kilobytes": 64}));
+        return run_cheetah(members, files, faults, talk).await;
     }
     let repeat = usize::try_from(repeat).map_err(|error| error.to_string())?;
     let report = demo::run(demo::Request { events, shuffle, repeat, faults, talk }).await?;
@@ -145,9 +149,14 @@ async fn run_demo(args: DemoArgs) -> Result<ExitCode, String> {
     Ok(if report.equal { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-async fn run_cheetah(members: u32, faults: Option<u64>, talk: Talk) -> Result<ExitCode, String> {
+async fn run_cheetah(
+    members: u32,
+    files: Option<serde_json::Value>,
+    faults: Option<u64>,
+    talk: Talk,
+) -> Result<ExitCode, String> {
     let members = usize::try_from(members).map_err(|error| error.to_string())?;
-    let scenario = Scenario { members, moves: members / 5, faults, talk, ..Scenario::default() };
+    let scenario = Scenario { members, moves: members / 5, files, faults, talk, ..Scenario::default() };
     // With faults, a stand-in that never answers is given up sooner.
     let patience = faults.map_or(scenario.patience, |_| std::time::Duration::from_secs(1));
     let report = demo::cheetah::play(&Scenario { patience, ..scenario }).await?;

@@ -23,7 +23,7 @@ use crate::model::{
     ScanStage, ScanStatus, Source, SourceFormat, SourceId,
 };
 use crate::ports::{MAX_DELAY, Outgoing, PortError, PortResult, Ports, Secret};
-use crate::sources::Item;
+use crate::sources::{Item, left_out_prefix};
 
 pub use start::{NewScan, Offered, StartError, offered, resume, start, start_daily};
 
@@ -60,6 +60,7 @@ fn session(
         run,
         origins: vec![origin.to_owned()],
         ledger: ports.ledger.clone(),
+        vault: ports.vault.clone(),
         clock: ports.clock.clone(),
         meter: ports.meter.clone(),
         trace: None,
@@ -222,8 +223,9 @@ impl Run<'_> {
 
     /// Counts what was left out where its owner sees it.
     async fn count_left_out(&self, by_name: BTreeMap<&'static str, u64>) -> PortResult<()> {
+        let prefix = left_out_prefix(&self.source.id);
         for (name, by) in by_name.into_iter().filter(|(_, by)| *by > 0) {
-            self.engine.ports.ledger.count(&format!("ignored/{}/{name}", self.source.id), by).await?;
+            self.engine.ports.ledger.count(&format!("{prefix}{name}"), by).await?;
         }
         Ok(())
     }

@@ -249,7 +249,7 @@ impl<'a> Api<'a> {
     /// All columns of a table.
     pub(super) async fn columns(&self, table: &Table) -> Result<Vec<TableColumn>, Failure> {
         let mut columns = Listing::<TableColumn>::default();
-        let path = format!("{TABLE}?viewId={}&count={PAGE}", table.id);
+        let path = format!("{TABLE}?{}={}&count={PAGE}", self.credentials.table_parameter, table.id);
         columns.add(&self.get(&path).await?)?;
         for page in 1..MOST_PAGES {
             let added = columns.add(&self.get(&format!("{path}&page={page}")).await?)?;

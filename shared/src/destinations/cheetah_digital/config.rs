@@ -130,8 +130,7 @@ impl BatchImport {
         if !(10..=2_880).contains(minutes) {
             return Err("$.batch_import.minutes: must be from 10 to 2880".to_owned());
         }
-        let plain = |c: char| c.is_ascii_alphanumeric() || c == '_';
-        if id_parameter.is_empty() || !id_parameter.chars().all(plain) {
+        if !is_parameter(id_parameter) {
             return Err("$.batch_import.id_parameter: must be a name of letters, digits and `_`".to_owned());
         }
         Ok(())
@@ -346,6 +345,17 @@ pub struct Credentials {
     /// Other hosts than the region's, where support names some.
     #[serde(default)]
     pub hosts: Hosts,
+    /// By which parameter the columns of a table are asked for: `viewId` where absent. Cheetah's documents do not name it.
+    #[serde(default = "table_parameter")]
+    pub table_parameter: String,
+}
+
+fn is_parameter(name: &str) -> bool {
+    !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
+}
+
+fn table_parameter() -> String {
+    "viewId".to_owned()
 }
 
 /// Where an account lives.
@@ -442,6 +452,9 @@ impl Credentials {
             if text.trim().is_empty() || text.len() > 512 {
                 return Err(format!("$.{name}: must have 1 to 512 characters"));
             }
+        }
+        if !is_parameter(&credentials.table_parameter) {
+            return Err("$.table_parameter: must be a name of letters, digits and `_`".to_owned());
         }
         Ok(credentials)
     }

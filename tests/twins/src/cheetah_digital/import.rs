@@ -76,6 +76,8 @@ pub struct ImportView {
     pub ends: ImportEnds,
     /// Data rows of the file.
     pub rows: u64,
+    /// Bytes of the file, before Base64.
+    pub bytes: u64,
 }
 
 impl ImportView {
@@ -144,7 +146,8 @@ impl State {
         let folder = folder.transpose()?;
         let priority = body.get("task_priority").map_or(Some(0), Value::as_i64);
         let priority = priority.ok_or_else(|| refused("task_priority must be a number."))?;
-        let records = records(&file(body.get("import_file"))?, map)?;
+        let file = file(body.get("import_file"))?;
+        let records = records(&file, map)?;
         let now = self.desk.now;
         let delay = SignedDuration::from_secs(i64::from(self.desk.switches.import_delay_seconds));
         let (name, table) = (name.to_owned(), map.table.clone());
@@ -159,6 +162,7 @@ impl State {
             due_at: now.saturating_add(delay).unwrap_or(now),
             ends: self.desk.switches.import_ends,
             rows: u64::try_from(records.len()).unwrap_or(u64::MAX),
+            bytes: u64::try_from(file.len()).unwrap_or(u64::MAX),
         };
         Ok((view, records))
     }

@@ -35,6 +35,10 @@ pub struct Scenario {
     pub job: fn(SeedJob) -> SeedJob,
     /// Settings of the activation, over the default ones.
     pub settings: Value,
+    /// Credentials at Cheetah Digital, over the default ones.
+    pub credentials: Value,
+    /// Whoever is many goes in files, with these settings over the default ones; by single calls where absent.
+    pub files: Option<Value>,
     /// Both stand-ins fail by this seed.
     pub faults: Option<u64>,
     /// Time between two moves.
@@ -65,6 +69,8 @@ impl Default for Scenario {
             cheetah: cheetah_digital::Switches::default(),
             job: |job| job,
             settings: json!({}),
+            credentials: json!({}),
+            files: None,
             faults: None,
             pace: SignedDuration::from_millis(100),
             patience: Duration::from_secs(20),

@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::super::report::{adds_up, say, say_accounting, say_audiences};
-use super::stage::{Moves, Stage, TABLE};
+use super::stage::{COLUMNS, Moves, Stage, TABLE};
 use super::table::{TableComparison, compare};
 
 /// So many rows of the table are shown.
@@ -42,6 +42,10 @@ pub struct Platforms {
     pub webhooks: u64,
     /// Events that did not come home.
     pub events_lost: u64,
+    /// Files of Batch Import that were taken.
+    pub files: u64,
+    /// Rows in them.
+    pub rows_in_files: u64,
     /// Requests to Cheetah Digital.
     pub requests: u64,
     /// Of these, failed on purpose.
@@ -67,14 +71,15 @@ impl CheetahReport {
             pages: lytics.pages,
             webhooks: lytics.webhook_requests,
             events_lost: lytics.events_lost,
+            files: cheetah.imports,
+            rows_in_files: cheetah.imported_rows,
             requests: cheetah.requests,
             faults: cheetah.faults,
             bad_records: cheetah.bad_records,
             unexpected,
         };
-        let columns = ["email", "audience_slug", "subscribed", "changed_at", "first_name", "tier"];
         let rows = stage.cheetah.rows(TABLE);
-        let rows = rows.iter().take(ROWS).map(|row| columns.map(|column| row.text(column))).collect();
+        let rows = rows.iter().take(ROWS).map(|row| COLUMNS.map(|column| row.text(column))).collect();
         let all = comparison.compared == comparison.equal;
         let unharmed = unexpected == 0 && platforms.events_lost == 0;
         Ok(Self {
@@ -91,7 +96,8 @@ impl CheetahReport {
 
     /// For people.
     pub fn print(&self) {
-        let Platforms { pages, webhooks, events_lost, requests, faults, bad_records, unexpected } = self.platforms;
+        let Platforms { pages, webhooks, events_lost, files, rows_in_files, requests, faults, bad_records, unexpected } =
+            self.platforms;
         say("");
         let counts = &self.scan["counts"];
         say(&format!(
@@ -108,8 +114,8 @@ impl CheetahReport {
         say("");
         say(&format!(
             "At the platforms: {pages} pages and {webhooks} webhooks of Lytics, {events_lost} events lost; {requests} \
-             requests to Cheetah Digital, {faults} of them failed on purpose, {bad_records} records refused; {unexpected} \
-             unexpected requests."
+             requests to Cheetah Digital, {faults} of them failed on purpose, {rows_in_files} rows in {files} files, \
+             {bad_records} records refused; {unexpected} unexpected requests."
         ));
         for difference in &self.comparison.differences {
             say(&format!("  differs: {difference}"));

@@ -8,7 +8,7 @@ use muster::embedded::JumpClock;
 use muster::http::HttpTimes;
 use muster::ports::Clock;
 use muster_twins::cheetah_digital::{
-    CheetahDigitalTwin, Credential, DataType, Region, SeedColumn, SeedTable, consumer_key,
+    CheetahDigitalTwin, Credential, DataType, Region, SeedColumn, SeedDataMap, SeedTable, consumer_key,
 };
 use muster_twins::clock::TwinClock;
 use muster_twins::lytics::{Authorization, LyticsTwin, Move, SeedJob, SeedProfile, SeedSegment};
@@ -24,6 +24,8 @@ use crate::system::{System, Wiring};
 pub(super) const AUDIENCES: [&str; 2] = ["high_value", "lapsed"];
 /// The table's own name.
 pub(super) const TABLE: &str = "lytics_audience";
+/// Its columns, which are all written.
+pub(super) const COLUMNS: [&str; 6] = ["email", "audience_slug", "subscribed", "changed_at", "first_name", "tier"];
 /// The secret in the header of the webhook.
 const WEBHOOK_SECRET: &str = "demo-webhook-secret";
 const CONSUMER_SECRET: &str = "demo-consumer-secret";
@@ -40,6 +42,8 @@ pub(super) struct Stage {
     pub(super) system: Arc<System>,
     pub(super) running: Running,
     pub(super) player: Player,
+    /// Leads every column of a file to itself.
+    data_map: u64,
     /// Removed with the stage.
     _folder: tempfile::TempDir,
 }
@@ -59,6 +63,7 @@ impl Stage {
         let clock = Arc::new(JumpClock::new());
         let lytics = start_lytics(&clock, scenario).await?;
         let cheetah = start_cheetah(&clock, scenario).await?;
+        let data_map = cheetah.seed_data_map(SeedDataMap::same_names(TABLE, &COLUMNS)).map_err(refused)?;
         let folder = tempfile::tempdir().map_err(|error| format!("no temporary folder: {error}"))?;
         let origins = lytics.origins().chain(cheetah.origins());
         let wiring = Wiring {
@@ -70,7 +75,7 @@ impl Stage {
         let system = Arc::new(System::open(wiring).await.map_err(|error| error.to_string())?);
         let running = Running::start(Arc::clone(&system)).await?;
         let player = Player::new(&running.url, &system.token, Arc::clone(&system.engine.ports.clock));
-        Ok(Self { clock, lytics, cheetah, system, running, player, _folder: folder })
+        Ok(Self { clock, lytics, cheetah, system, running, player, data_map, _folder: folder })
     }
 
     pub(super) async fn post(&self, path: &str, body: Value) -> Result<Value, String> {
@@ -88,7 +93,8 @@ impl Stage {
         self.post("/v1/sources", source).await?;
         let access = json!({"token": "API_TOKEN", "requests_per_second": 100.0});
         self.player.call(reqwest::Method::PUT, "/v1/sources/lytics/access", Some(&access)).await?;
-        let secret = json!({"consumer_key": consumer(), "consumer_secret": CONSUMER_SECRET, "region": "na"});
+        let mut secret = json!({"consumer_key": consumer(), "consumer_secret": CONSUMER_SECRET, "region": "na"});
+        lay_over(&mut secret, &scenario.credentials);
         let authorization = json!({"id": "demo", "provider": "cheetah-digital", "label": "Stand-in",
             "requests_per_second": RATE, "secret": secret});
         self.post("/v1/authorizations", authorization).await?;
@@ -100,8 +106,11 @@ impl Stage {
                 {"column": "tier", "expression": "fields['user_attributes.tier']|upper"},
             ],
         });
-        if let (Some(settings), Some(over)) = (settings.as_object_mut(), scenario.settings.as_object()) {
-            settings.extend(over.clone());
+        lay_over(&mut settings, &scenario.settings);
+        if let Some(over) = &scenario.files {
+            let mut files = json!({"customer_id": CUSTOMER, "data_map_id": self.data_map});
+            lay_over(&mut files, over);
+            settings["batch_import"] = files;
         }
         let activation = json!({"id": "demo", "name": "Lytics to Cheetah Digital", "source": "lytics",
             "destination": "cheetah-digital", "authorization": "demo", "settings": settings, "audiences": AUDIENCES,
@@ -127,6 +136,12 @@ impl Stage {
         self.lytics.webhooks_settled().await;
         self.clock.advance(SignedDuration::from_secs(300));
         self.lytics.webhooks_settled().await;
+    }
+}
+
+fn lay_over(settings: &mut Value, over: &Value) {
+    if let (Some(settings), Some(over)) = (settings.as_object_mut(), over.as_object()) {
+        settings.extend(over.clone());
     }
 }
 
