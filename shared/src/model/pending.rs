@@ -48,12 +48,12 @@ pub fn records(
                 records.insert(RecordId::Person);
             }
         }
-        RecordShape::PerPersonAndAudience => records.extend(
-            activation
-                .live_audiences()
-                .filter(|audience| person.memberships.contains_key(*audience) || standing.doubt > 0)
-                .map(|audience| RecordId::Audience(audience.clone())),
-        ),
+        RecordShape::PerPersonAndAudience => {
+            let spoken_of = activation.live_audiences().filter(|audience| person.memberships.contains_key(*audience));
+            // A run that died may have spoken of any, before a link was taken away too: a former key must leave it.
+            let doubtful = activation.audiences.iter().filter(|_| standing.doubt > 0).map(|link| &link.audience);
+            records.extend(spoken_of.chain(doubtful).cloned().map(RecordId::Audience));
+        }
     }
     records
 }

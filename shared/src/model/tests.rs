@@ -357,3 +357,16 @@ fn since_when_somebody_is_inside_is_news_where_only_that_much_was_known() {
     assert!(!tell(13, Origin::Live), "a refresh");
     assert_eq!(person.memberships[&id::<AudienceId>("a")].version, 4);
 }
+
+#[test]
+fn a_doubt_speaks_of_audiences_that_were_unlinked_too() {
+    let person = fold([&single(Fact::Entered { audience: id("a"), properties: BTreeMap::new() }, 1)]);
+    let mut unlinked = activation();
+    for link in &mut unlinked.audiences {
+        link.state = LinkState::Removed;
+    }
+    let of = |standing: &Standing| records(&person, standing, &unlinked, RecordShape::PerPersonAndAudience);
+    assert!(of(&Standing::default()).is_empty(), "nobody is told of a link that was taken away");
+    let doubtful = of(&Standing { doubt: 1, ..Standing::default() });
+    assert!(doubtful.contains(&RecordId::Audience(id("a"))), "a run that died may have: {doubtful:?}");
+}
