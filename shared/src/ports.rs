@@ -435,8 +435,8 @@ impl std::fmt::Debug for Secret {
     }
 }
 
-/// Secrets by name: `installation`, `source/<id>`, `authorization/<id>`, `token/<authorization>`, `signal/<activation>`,
-/// `notices/<activation>`, `api`.
+/// Secrets by name: `installation`, `source/<id>`, `access/<source>`, `authorization/<id>`, `token/<authorization>`,
+/// `signal/<activation>`, `notices/<activation>`, `api`.
 #[async_trait]
 pub trait Vault: Send + Sync {
     /// One secret.

@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 use jiff::{SignedDuration, Timestamp};
 use sha2::{Digest, Sha256};
 
-use crate::catalog::CachedCatalog;
+use crate::catalog::{CachedCatalog, Stored, get};
 use crate::delivery::{Engine, backoff, start_job};
 use crate::destination::Failure;
 use crate::http::{Account, Http, Session};
@@ -80,10 +80,10 @@ pub async fn go_on(engine: &Engine, id: &ScanId, deadline: Timestamp) -> PortRes
     let Some(scan) = engine.ports.ledger.scan(id).await?.filter(|scan| scan.status == ScanStatus::Running) else {
         return Ok(());
     };
-    let snapshot = engine.catalog.snapshot().await?;
-    let ask_with = engine.ports.vault.get(&vault_name(&scan.source)).await?;
-    let source = snapshot.sources.get(&scan.source);
-    let (Some(source), Some(secret)) = (source, ask_with) else {
+    // Anew: a copy may be older than the scan, and the token was given shortly before it.
+    let source = get::<Source>(engine.ports.catalog.as_ref(), scan.source.as_str()).await?;
+    let ask_with = engine.ports.vault.get_anew(&vault_name(&scan.source)).await?;
+    let (Some(Stored { value: source, .. }), Some(secret)) = (source, ask_with) else {
         return stop(engine, scan, "the source has no token for its API any more").await;
     };
     let (SourceFormat::Lytics(format), Some(access), Some(token)) = (&source.format, &source.access, token(&secret))
@@ -94,7 +94,7 @@ pub async fn go_on(engine: &Engine, id: &ScanId, deadline: Timestamp) -> PortRes
     let asked = (lytics::budget(access), lytics::ORIGIN);
     let session = session(&engine.ports, &engine.http, &source.id, asked, run, deadline);
     let done = match lytics::Api::new(&session, token) {
-        Ok(api) => Run { engine, source, format, api, deadline, scan }.go().await,
+        Ok(api) => Run { engine, source: &source, format, api, deadline, scan }.go().await,
         Err(failure) => stop(engine, scan, &failure.to_string()).await,
     };
     session.end().await;

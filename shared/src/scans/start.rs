@@ -103,7 +103,7 @@ async fn ask(
     };
     let no_token = StartError::NoAccess("the source has no token for its API: give it one first");
     let Some(access) = &source.access else { return Err(no_token) };
-    let Some(secret) = ports.vault.get(&vault_name(&source.id)).await? else { return Err(no_token) };
+    let Some(secret) = ports.vault.get_anew(&vault_name(&source.id)).await? else { return Err(no_token) };
     let Some(token) = token(&secret) else { return Err(no_token) };
     let deadline = ports.clock.now().saturating_add(QUESTION_TIME).unwrap_or(Timestamp::MAX);
     let asked = (lytics::budget(access), lytics::ORIGIN);

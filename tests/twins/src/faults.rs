@@ -124,11 +124,15 @@ pub struct Fault<R> {
     #[serde(default = "FaultMatch::default")]
     pub on: FaultMatch<R>,
     /// How many such requests it lets pass first.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_none")]
     pub after: u32,
     /// How many requests it strikes.
     #[serde(default = "once")]
     pub times: u32,
+}
+
+fn is_none(requests: &u32) -> bool {
+    *requests == 0
 }
 
 fn once() -> u32 {

@@ -108,7 +108,7 @@ impl State {
             (None, NextAtEnd::Null) => more.insert("_next".to_owned(), Value::Null),
             (None, NextAtEnd::Missing) => None,
         };
-        let members = self.numbers(&position.question, None).count();
+        let members = self.count(&position.question);
         let total = match self.desk.switches.total {
             Total::Exact => members,
             Total::Estimate => members + members / 10 + 1,
@@ -255,6 +255,16 @@ impl State {
                 let numbers = self.profiles.range(from).map(|(number, _)| *number);
                 Box::new(numbers.filter(|number| self.matches(filter, *number)).filter(in_split))
             }
+        }
+    }
+
+    /// How many the question is about; of a whole segment it is known.
+    fn count(&self, question: &Question) -> usize {
+        match &question.of {
+            Whose::Segment(id) if question.splits.is_none() => {
+                self.segments.get(id).map_or(0, |segment| segment.members.len())
+            }
+            Whose::Segment(_) | Whose::AdHoc(_) => self.numbers(question, None).count(),
         }
     }
 
