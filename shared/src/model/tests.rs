@@ -170,6 +170,13 @@ proptest! {
     }
 
     #[test]
+    fn a_number_beyond_64_bits_reads_back_as_it_was_stored(number in 9_223_372_036_854_775_808_u64..) {
+        let value = Value::from_json(&number.into()).unwrap();
+        let stored = serde_json::to_vec(&value).unwrap();
+        prop_assert_eq!(serde_json::from_slice::<Value>(&stored).unwrap(), value);
+    }
+
+    #[test]
     fn merge_is_idempotent(changes in prop::collection::vec(change(), 1..12)) {
         let once = fold(&changes);
         let twice = fold(changes.iter().chain(changes.iter()));

@@ -8,7 +8,7 @@ use jiff::civil::Date;
 use rust_decimal::Decimal;
 use schemars::JsonSchema;
 use serde::de::{self, SeqAccess, Visitor};
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// A value as the source sent it. Personal: its `Debug` says the kind only.
 #[derive(Clone, PartialEq, Serialize)]
@@ -21,7 +21,7 @@ pub enum Value {
     /// A whole number.
     Integer(i64),
     /// Any other number, kept to the 15 significant digits that JSON readers agree on; 100.50 is 100.5.
-    #[serde(with = "rust_decimal::serde::float")]
+    #[serde(serialize_with = "as_float")]
     Decimal(Decimal),
     /// Text, dates included: JSON has no dates.
     Text(String),
@@ -70,14 +70,12 @@ impl<'de> Visitor<'de> for AnyValue {
         Ok(Value::Integer(number))
     }
 
-    fn visit_u64<E>(self, number: u64) -> Result<Value, E> {
-        Ok(i64::try_from(number).map_or_else(|_| Value::Decimal(number.into()), Value::Integer))
+    fn visit_u64<E: de::Error>(self, number: u64) -> Result<Value, E> {
+        from_number(&number.into()).map_err(E::custom)
     }
 
     fn visit_f64<E: de::Error>(self, number: f64) -> Result<Value, E> {
-        // By way of the shortest text that means it: a decimal of the float itself would show its rounding.
-        let decimal = Decimal::from_str(&number.to_string());
-        decimal.map(Value::Decimal).map_err(|_| E::custom(InvalidValue::Number))
+        decimal(number).map(Value::Decimal).map_err(E::custom)
     }
 
     fn visit_str<E>(self, text: &str) -> Result<Value, E> {
@@ -116,6 +114,8 @@ pub enum InvalidValue {
 
 const MAX_TEXT_BYTES: usize = 8192;
 const MAX_ITEMS: usize = 256;
+/// JSON readers agree on so many significant ones.
+const DIGITS: u32 = 15;
 
 impl Value {
     /// From JSON.
@@ -126,7 +126,7 @@ impl Value {
         match json {
             serde_json::Value::Null => Ok(Self::Null),
             serde_json::Value::Bool(flag) => Ok(Self::Boolean(*flag)),
-            serde_json::Value::Number(number) => Self::from_number(number),
+            serde_json::Value::Number(number) => from_number(number),
             serde_json::Value::String(text) if text.len() > MAX_TEXT_BYTES => Err(InvalidValue::TooLong),
             serde_json::Value::String(text) => Ok(Self::Text(text.clone())),
             serde_json::Value::Array(items) if items.len() > MAX_ITEMS => Err(InvalidValue::List),
@@ -137,23 +137,6 @@ impl Value {
                 .map(Self::List),
             serde_json::Value::Object(_) => Err(InvalidValue::Object),
         }
-    }
-
-    fn from_number(number: &serde_json::Number) -> Result<Self, InvalidValue> {
-        if let Some(integer) = number.as_i64() {
-            return Ok(Self::Integer(integer));
-        }
-        let text = number.to_string();
-        let decimal = Decimal::from_str(&text)
-            .or_else(|_| Decimal::from_scientific(&text))
-            .map_err(|_| InvalidValue::Number)?
-            .normalize();
-        if decimal.is_integer()
-            && let Ok(integer) = i64::try_from(decimal)
-        {
-            return Ok(Self::Integer(integer));
-        }
-        Ok(Self::Decimal(decimal))
     }
 
     /// Bytes that are equal for equal values and decide ties: the greater wins.
@@ -174,6 +157,31 @@ impl Value {
             Self::List(_) => Some(AttributeType::List),
         }
     }
+}
+
+fn from_number(number: &serde_json::Number) -> Result<Value, InvalidValue> {
+    if let Some(integer) = number.as_i64() {
+        return Ok(Value::Integer(integer));
+    }
+    let decimal = decimal(number.as_f64().ok_or(InvalidValue::Number)?)?;
+    if decimal.is_integer()
+        && let Ok(integer) = i64::try_from(decimal)
+    {
+        return Ok(Value::Integer(integer));
+    }
+    Ok(Value::Decimal(decimal))
+}
+
+/// By way of the shortest text that means it: a decimal of the float itself would show its rounding. Of more digits a
+/// store may give other ones back.
+fn decimal(number: f64) -> Result<Decimal, InvalidValue> {
+    let decimal = Decimal::from_str(&number.to_string()).map_err(|_| InvalidValue::Number)?;
+    Ok(decimal.round_sf(DIGITS).ok_or(InvalidValue::Number)?.normalize())
+}
+
+/// By way of its text too: the library's own conversion is off by the last digit now and then.
+fn as_float<S: Serializer>(decimal: &Decimal, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_f64(decimal.to_string().parse().map_err(serde::ser::Error::custom)?)
 }
 
 /// The type of a calculated attribute.
