@@ -161,9 +161,15 @@ fn sign(id: &str, timestamp: &str, body: &str) -> String {
 }
 
 /// Sends one request, and kills the function that delivers it while it waits for the platform, which has applied
-/// nothing. Its message comes back. Nothing else is under way: what else a dead worker might have left behind
-/// is put right by the sweep, and that takes six minutes.
+/// nothing. Its message comes back. Nothing else is under way: a run that ends between what it sent of an older row and
+/// the look at the newer one is put right by the sweep, and that takes six minutes. That the platform holds everything
+/// does not say that such a run is over, but empty queues do.
 async fn lose_a_worker(site: &Site, twin: &HeyloyaltyTwin, lines: &[String]) -> u64 {
+    let at_rest = poll(async || {
+        let left = site.messages("heyloyalty-live").await + site.messages("heyloyalty-bulk").await;
+        (left == 0).then_some(())
+    });
+    assert!(at_rest.await.is_some(), "messages do not end");
     site.hide_for("heyloyalty-live", 10).await;
     twin.push_fault(Fault::once(FaultKind::TimeoutBefore).on_method("PATCH"));
     assert!(lines.len() <= BATCH, "one request, so that one worker has it all");

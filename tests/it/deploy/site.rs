@@ -85,6 +85,18 @@ impl Site {
         received.messages.unwrap_or_default().into_iter().filter_map(|message| message.body).collect()
     }
 
+    /// How many messages a queue has: those that wait, are with a function, or are delayed.
+    pub(super) async fn messages(&self, queue: &str) -> u64 {
+        use QueueAttributeName::{
+            ApproximateNumberOfMessages, ApproximateNumberOfMessagesDelayed, ApproximateNumberOfMessagesNotVisible,
+        };
+        let counts =
+            [ApproximateNumberOfMessages, ApproximateNumberOfMessagesDelayed, ApproximateNumberOfMessagesNotVisible];
+        let request = self.queues.get_queue_attributes().queue_url(self.queue(queue));
+        let said = request.set_attribute_names(Some(counts.to_vec())).send().await.unwrap().attributes.unwrap();
+        counts.iter().map(|count| said[count].parse::<u64>().unwrap()).sum()
+    }
+
     fn queue(&self, name: &str) -> String {
         format!("{}/000000000000/{PREFIX}{name}", self.emulator.url)
     }

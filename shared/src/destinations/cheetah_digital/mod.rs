@@ -37,7 +37,7 @@ use client::{Api, Loaded};
 pub use config::{Credentials, Settings};
 use import::Importer;
 use mapping::{Maker, Memo, Record};
-use read_back::Reader;
+use read_back::{Outside, Reader};
 
 /// The Cheetah Digital destination.
 pub struct CheetahDigital;
@@ -194,7 +194,7 @@ impl Destination for CheetahDigital {
         let settings = read(context)?;
         let compiled = compile(&settings)?;
         let api = Api::new(context.session, context.credentials)?;
-        let reader = Reader::new(context, &api, &settings, &compiled)?;
+        let reader = Reader::new(context, &api, &settings, &compiled, Outside::Row)?;
         import::confirm(&api, &reader, settings.batch_import.as_ref(), taken, items).await
     }
 
@@ -203,7 +203,7 @@ impl Destination for CheetahDigital {
             let settings = read(context)?;
             let compiled = compile(&settings)?;
             let api = Api::new(context.session, context.credentials)?;
-            Ok(Reader::new(context, &api, &settings, &compiled)?.read_back(items).await)
+            Ok(Reader::new(context, &api, &settings, &compiled, Outside::RowOrNone)?.read_back(items).await)
         };
         look().await.unwrap_or_else(|failure| ReadBack { halted: Some(failure), ..ReadBack::default() })
     }

@@ -24,6 +24,16 @@ pub(super) struct Reader<'a> {
     maker: Maker<'a>,
     /// Of the table.
     view: u64,
+    outside: Outside,
+}
+
+/// What the table is to show of somebody who is outside.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Outside {
+    /// A row that says so, or none: whoever never was inside was perhaps never sent.
+    RowOrNone,
+    /// A row that says so: it was sent.
+    Row,
 }
 
 /// What a row should show.
@@ -38,13 +48,14 @@ impl<'a> Reader<'a> {
         api: &'a Api<'a>,
         settings: &'a Settings,
         compiled: &'a CompiledMapping,
+        outside: Outside,
     ) -> Result<Self, Failure> {
         let view = context.notes["view"].as_u64().ok_or_else(|| {
             let reason = Reason::new("it is not known yet which table is meant; tried again once it was looked at");
             Failure::Retryable { reason, applied: crate::destination::Applied::No }
         })?;
         let maker = Maker { settings, compiled, links: context.links, now: context.now };
-        Ok(Self { api, maker, view })
+        Ok(Self { api, maker, view, outside })
     }
 
     /// What nothing can be said of is left out.
@@ -107,7 +118,8 @@ impl<'a> Reader<'a> {
     fn compare(&self, expected: &Expected<'_>, rows: &[FoundRow]) -> Seen {
         let mut found = rows.iter().filter(|row| self.is_of(row, &expected.record)).peekable();
         if found.peek().is_none() {
-            return if is_inside(expected.item) { Seen::Differs(DifferenceKind::Missing) } else { Seen::Same };
+            let may_be_none = self.outside == Outside::RowOrNone && !is_inside(expected.item);
+            return if may_be_none { Seen::Same } else { Seen::Differs(DifferenceKind::Missing) };
         }
         if found.all(|row| self.shows(row, &expected.record)) {
             Seen::Same
@@ -140,7 +152,6 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// Somebody outside who has no row is outside all the same.
 fn is_inside(item: &Item) -> bool {
     match &item.action {
         Action::Show(shown) => shown.audiences.values().any(|shows| matches!(shows, Shows::Inside(_))),

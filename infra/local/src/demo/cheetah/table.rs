@@ -86,11 +86,20 @@ fn differs(
     {
         return Some("other columns than the profile's".to_owned());
     }
+    // As it is written, the later text is the later time.
     let written = |at: Timestamp| at.strftime("%Y-%m-%d %H:%M:%S").to_string();
-    // Of whoever was there before a scan says no more than that; a job's own backfill may say since when.
-    let times = moved.map_or([as_of, entered.unwrap_or(as_of)], |moved| [moved.after, moved.before]).map(written);
     let shown = row.text("changed_at");
-    // Nobody said when whoever never moved and is outside left: it never happened.
-    let told = inside || moved.is_some();
-    (told && !times.contains(&shown)).then(|| format!("the time is {shown}, and not {}", times.join(" or ")))
+    let right = match (moved, entered) {
+        (Some(moved), _) => (written(moved.after)..=written(moved.before)).contains(&shown),
+        // Of whoever was there before a scan says no more than that; a job's own backfill may say since when.
+        (None, Some(entered)) => [as_of, entered].map(written).contains(&shown),
+        // Nobody said when whoever never moved and is outside left: it never happened.
+        (None, None) => true,
+    };
+    (!right).then(|| match moved {
+        Some(moved) => {
+            format!("the time is {shown}, and not from {} to {}", written(moved.after), written(moved.before))
+        }
+        None => format!("the time is {shown}, and neither that of the scan nor that of the entry"),
+    })
 }
