@@ -4,13 +4,12 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use jiff::SignedDuration;
-use muster::ports::Clock;
+use muster_local::demo::twin_clock;
 use muster_local::runner::Runner;
 use muster_twins::cheetah_digital::{
     CheetahDigitalTwin, Credential, DataType, Fault, FaultKind, Options, Privilege, Region, RetryAfter, RouteKind,
     SeedColumn, SeedTable, Switches, consumer_key,
 };
-use muster_twins::clock::TwinClock;
 use muster_twins::lytics::Move;
 use serde_json::{Value, json};
 
@@ -57,11 +56,10 @@ impl World {
     /// The same with a table of these columns, and no activation yet.
     pub(crate) async fn before_link(columns: Vec<SeedColumn>, change: impl FnOnce(&mut Switches)) -> Self {
         let clock = lytics::start();
-        let twin_time = Arc::clone(&clock);
         let mut switches = Switches::default();
         change(&mut switches);
         let options = Options {
-            clock: TwinClock::given(Arc::new(move || twin_time.now())),
+            clock: twin_clock(&clock),
             credentials: BTreeMap::from([(key(), Credential::new(SECRET, 1_234))]),
             switches,
             ..Options::of(Region::NorthAmerica)

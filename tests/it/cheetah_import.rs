@@ -8,7 +8,7 @@ use axum::body::Body;
 use axum::http::Request;
 use jiff::SignedDuration;
 use muster::embedded::JumpClock;
-use muster::ports::Clock;
+use muster_local::demo::twin_clock;
 use muster_local::runner::Runner;
 use muster_local::system::{System, Wiring};
 use muster_tests::world::{SECRET as SOURCE_SECRET, attribute, entered, exited};
@@ -16,7 +16,6 @@ use muster_twins::cheetah_digital::{
     Cell, CheetahDigitalTwin, Credential, DataType, ImportEnds, Options, PastTheEnd, Region, RouteKind, SeedColumn,
     SeedDataMap, SeedTable, Switches, consumer_key,
 };
-use muster_twins::clock::TwinClock;
 use serde_json::{Value, json};
 use tower::ServiceExt;
 
@@ -55,9 +54,8 @@ fn everybody(users: &[String]) -> Vec<Value> {
 }
 
 fn starts(clock: &Arc<JumpClock>, switches: Switches) -> Options {
-    let twin_time = Arc::clone(clock);
     Options {
-        clock: TwinClock::given(Arc::new(move || twin_time.now())),
+        clock: twin_clock(clock),
         credentials: BTreeMap::from([(consumer_key(CUSTOMER, 567), Credential::new(SECRET, CUSTOMER))]),
         switches,
         ..Options::of(Region::NorthAmerica)

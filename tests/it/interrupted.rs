@@ -10,12 +10,12 @@ use jiff::SignedDuration;
 use muster::embedded::JumpClock;
 use muster::model::FlightKind;
 use muster::ports::Clock;
+use muster_local::demo::twin_clock;
 use muster_local::runner::Runner;
 use muster_local::system::{System, Wiring};
 use muster_tests::call::call_api;
 use muster_tests::worlds::cheetah_digital::{TABLE, table};
 use muster_twins::cheetah_digital::{CheetahDigitalTwin, Credential, Region, SeedDataMap, Switches, consumer_key};
-use muster_twins::clock::TwinClock;
 use muster_twins::lytics::{LyticsTwin, SeedProfile, SeedSegment};
 use muster_twins::{cheetah_digital, lytics};
 use serde_json::{Value, json};
@@ -45,12 +45,8 @@ struct Stage {
 impl Stage {
     async fn new(members: usize) -> Self {
         let clock = Arc::new(JumpClock::frozen_at("2026-01-05T07:00:00Z".parse().unwrap()));
-        let twin_clock = || {
-            let clock = Arc::clone(&clock);
-            TwinClock::given(Arc::new(move || clock.now()))
-        };
         let options = lytics::Options {
-            clock: twin_clock(),
+            clock: twin_clock(&clock),
             // A process that begins again takes a while.
             switches: lytics::Switches { start_lives_seconds: 86_400, repeat_rows: false, ..Default::default() },
             ..Default::default()
@@ -63,7 +59,7 @@ impl Stage {
             source.seed_profiles(&seeds.map(|one| one.within("buyers")).collect::<Vec<_>>()).unwrap();
         }
         let options = cheetah_digital::Options {
-            clock: twin_clock(),
+            clock: twin_clock(&clock),
             credentials: BTreeMap::from([(consumer_key(1_234, 567), Credential::new(SECRET, 1_234))]),
             switches: Switches { max_root_records: AT_ONCE, ..Switches::default() },
             ..cheetah_digital::Options::of(Region::NorthAmerica)

@@ -7,10 +7,9 @@ use std::sync::Arc;
 use jiff::SignedDuration;
 use muster::embedded::JumpClock;
 use muster::model::{Identifier, Person};
-use muster::ports::Clock;
+use muster_local::demo::twin_clock;
 use muster_local::system::{System, Wiring};
 use muster_tests::call::call_api;
-use muster_twins::clock::TwinClock;
 use muster_twins::lytics::{
     AttemptOutcome, Authorization, BackfillStamp, ClientCredentials, CloudEventsMode, Duplicates, EventTimes,
     LyticsTwin, Method, Move, OAuthClient, Options, SeedJob, SeedProfile, SeedSegment, SegmentEvents, Switches,
@@ -76,8 +75,7 @@ impl World {
         clock: Arc<JumpClock>,
         rewrites: BTreeMap<String, String>,
     ) -> Self {
-        let twin_time = Arc::clone(&clock);
-        let options = Options { clock: TwinClock::given(Arc::new(move || twin_time.now())), ..Options::default() };
+        let options = Options { clock: twin_clock(&clock), ..Options::default() };
         let twin = LyticsTwin::start(options).await.unwrap();
         let world = Self::around(twin, clock, rewrites).await;
         for slug in SEGMENTS {

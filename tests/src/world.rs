@@ -11,12 +11,12 @@ use muster::delivery::Dice;
 use muster::embedded::JumpClock;
 use muster::http::HttpTimes;
 use muster::metrics::{Meter, Unmeasured};
-use muster::ports::{Clock, Events};
+use muster::ports::Events;
 use muster::steps::{Steps, Unwatched};
+use muster_local::demo::twin_clock;
 use muster_local::runner::Runner;
 use muster_local::system::{System, Wiring};
 use muster_memory::KeptEvents;
-use muster_twins::clock::TwinClock;
 use muster_twins::heyloyalty::{Counters, HeyloyaltyTwin, MemberView, Options, SeedList, SeedMember};
 use muster_twins::webhook::WebhookTwin;
 use serde_json::{Value, json};
@@ -97,8 +97,7 @@ impl World {
     pub async fn new(setup: Setup) -> Self {
         let start: Timestamp = "2026-01-05T07:00:00Z".parse().expect("a time");
         let clock = Arc::new(JumpClock::frozen_at(start));
-        let twin_time = Arc::clone(&clock);
-        let options = Options { clock: TwinClock::given(Arc::new(move || twin_time.now())), ..Options::default() };
+        let options = Options { clock: twin_clock(&clock), ..Options::default() };
         let twin = HeyloyaltyTwin::start(options).await.expect("the twin starts");
         twin.seed_list(&SeedList { id: Some(LIST), name: "News".to_owned(), ..setup.list }).expect("a list");
         twin.seed_members(LIST, &setup.members).expect("members");
@@ -106,9 +105,8 @@ impl World {
             Some(watch) => watched(twin.api_url(), watch).await,
             None => twin.api_url(),
         };
-        let receiver_time = Arc::clone(&clock);
         let receiver = WebhookTwin::start(muster_twins::webhook::Options {
-            clock: TwinClock::given(Arc::new(move || receiver_time.now())),
+            clock: twin_clock(&clock),
             secrets: vec![RECEIVER_SECRET.parse().expect("a secret")],
             ..muster_twins::webhook::Options::default()
         });

@@ -208,10 +208,10 @@ impl Control {
     async fn sample(&self, activation: &Activation, most: usize) -> ControlResult<Vec<(PersonKey, Option<Row>)>> {
         let by_audience = activation.live_audiences().next().is_some();
         let is_linked = |row: &Row| {
-            let memberships = &row.person.memberships;
-            let mut inside = activation.live_audiences().filter_map(|audience| memberships.get(audience));
+            let mut linked = activation.live_audiences();
             let mut known = activation.attributes.iter().map(|link| row.person.attributes.get(&link.attribute));
-            inside.any(|entry| entry.value.is_inside()) || (!by_audience && known.any(|entry| entry.is_some()))
+            linked.any(|audience| row.person.is_inside(audience))
+                || (!by_audience && known.any(|entry| entry.is_some()))
         };
         let mut found = Vec::new();
         let mut after = None;

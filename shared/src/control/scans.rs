@@ -224,10 +224,6 @@ impl Control {
         if scan.status != ScanStatus::Stopped {
             return Err(ControlError::conflict("the scan did not stop"));
         }
-        let scans = self.ports.ledger.scans(Some(source)).await?;
-        if let Some(running) = scans.into_iter().find(|scan| scan.status == ScanStatus::Running) {
-            return Err(StartError::Running(running.id).into());
-        }
         let resumed = scans::resume(&self.ports, scan, percent).await?;
         resumed.map(ScanView::from).ok_or_else(|| ControlError::conflict("somebody else has it go on already"))
     }

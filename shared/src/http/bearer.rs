@@ -3,7 +3,6 @@
 //! second one is fetched, and processes that fetched each for itself would end each other's for ever.
 
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use jiff::Timestamp;
@@ -86,15 +85,6 @@ fn fingerprint(credentials: &Secret) -> Fingerprint {
     Sha256::digest(credentials.0.to_string()).into()
 }
 
-fn in_digits(fingerprint: Fingerprint) -> String {
-    let mut digits = String::with_capacity(64);
-    for byte in fingerprint {
-        // Writing to a text cannot fail.
-        let _ = write!(digits, "{byte:02x}");
-    }
-    digits
-}
-
 impl Session {
     /// A token for the account: the one in hand while it is good and is not the one that was `refused`, else one that
     /// another process left in the vault, else what `fetch` brings. A vault that does not answer stops nobody.
@@ -142,14 +132,14 @@ impl Session {
         })?;
         let shared = Shared::deserialize(secret.0).ok()?;
         let bearer = Bearer::new(&shared.token, shared.good_until);
-        (shared.fetched_with == in_digits(fingerprint) && bearer.serves(refused, self.now())).then_some(bearer)
+        (shared.fetched_with == hex::encode(fingerprint) && bearer.serves(refused, self.now())).then_some(bearer)
     }
 
     async fn share(&self, fingerprint: Fingerprint, bearer: &Bearer) {
         let shared = Shared {
             token: bearer.token.to_string(),
             good_until: bearer.good_until,
-            fetched_with: in_digits(fingerprint),
+            fetched_with: hex::encode(fingerprint),
         };
         let Ok(json) = serde_json::to_value(&shared) else { return };
         let name = token_secret(&self.account.authorization);

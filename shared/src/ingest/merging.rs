@@ -56,7 +56,7 @@ pub fn merge_all<'a>(
 /// Whether the person is in the audience that the change speaks of.
 fn is_inside(person: &Person, change: &Change) -> bool {
     let (Fact::Entered { audience, .. } | Fact::Left { audience }) = &change.fact else { return false };
-    person.memberships.get(audience).is_some_and(|entry| entry.value.is_inside())
+    person.is_inside(audience)
 }
 
 /// Puts an effect into the outbox where the change was a live transition that earns one, or finds the one that

@@ -117,7 +117,7 @@ impl Accounting {
             if receipt.is_some_and(|receipt| receipt.inside.contains(audience)) {
                 account.inside_at_platform += 1;
             }
-            if !person.memberships.get(audience).is_some_and(|entry| entry.value.is_inside()) {
+            if !person.is_inside(audience) {
                 continue;
             }
             account.members += 1;

@@ -88,8 +88,7 @@ impl Notice {
     pub fn id(&self, activation: &ActivationId) -> String {
         let Self { number, at, .. } = self;
         let hash = Sha256::digest(format!("{activation}/{number}/{at}"));
-        let digits: String = hash.iter().take(16).map(|byte| format!("{byte:02x}")).collect();
-        format!("notice_{digits}")
+        format!("notice_{}", hex::encode(&hash[..16]))
     }
 }
 

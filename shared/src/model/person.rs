@@ -228,6 +228,11 @@ impl Person {
         }
     }
 
+    /// Whether they are in the audience.
+    pub fn is_inside(&self, audience: &AudienceId) -> bool {
+        self.memberships.get(audience).is_some_and(|entry| entry.value.is_inside())
+    }
+
     /// The key value at `path` now, `None` where there is none or it is unusable.
     pub fn key_at(&self, path: &Path) -> Option<Identifier> {
         match path {

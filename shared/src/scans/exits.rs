@@ -27,7 +27,7 @@ impl Run<'_> {
             return self.stop(&why).await;
         }
         let page = self.engine.ports.people.walk(&self.source.id, None, Segment::WHOLE, cursor, PAGE).await?;
-        let inside = page.rows.iter().filter(|row| is_inside(&row.person, &scanned.id));
+        let inside = page.rows.iter().filter(|row| row.person.is_inside(&scanned.id));
         let (mut members, mut missing) = (members, missing);
         for row in inside {
             members += 1;
@@ -75,10 +75,6 @@ impl Run<'_> {
     }
 }
 
-fn is_inside(person: &Person, audience: &AudienceId) -> bool {
-    person.memberships.get(audience).is_some_and(|entry| entry.value.is_inside())
-}
-
 fn is_missing(person: &Person, audience: &AudienceId, as_of: jiff::Timestamp) -> bool {
-    is_inside(person, audience) && !is_known(person, audience, as_of)
+    person.is_inside(audience) && !is_known(person, audience, as_of)
 }

@@ -40,25 +40,17 @@ pub fn vault_name(source: &SourceId) -> String {
 /// Whose budget the requests to a source's API are taken from; no authorization of an owner's has such an id.
 fn account(source: &SourceId) -> AuthorizationId {
     let hash = Sha256::digest(source.as_str());
-    let hex: String = hash.iter().take(16).map(|byte| format!("{byte:02x}")).collect();
-    format!("source:{hex}").parse().expect("a slug of 39 characters")
+    format!("source:{}", hex::encode(&hash[..16])).parse().expect("a slug of 39 characters")
 }
 
 /// A session for a source's API.
-fn session(
-    ports: &Ports,
-    http: &Http,
-    source: &SourceId,
-    (budget, origin): (Budget, &str),
-    run: RunId,
-    deadline: Timestamp,
-) -> Session {
+fn session(ports: &Ports, http: &Http, source: &SourceId, budget: Budget, run: RunId, deadline: Timestamp) -> Session {
     let account = Account {
         authorization: account(source),
         budget,
         lane: Lane::Bulk,
         run,
-        origins: vec![origin.to_owned()],
+        origins: vec![lytics::ORIGIN.to_owned()],
         ledger: ports.ledger.clone(),
         vault: ports.vault.clone(),
         clock: ports.clock.clone(),
@@ -68,8 +60,29 @@ fn session(
     http.session(account, deadline)
 }
 
-fn token(secret: &Secret) -> Option<&str> {
-    secret.0.get("token")?.as_str()
+/// What a source's API is asked with.
+struct Access<'s> {
+    format: &'s LyticsFormat,
+    budget: Budget,
+    secret: Secret,
+}
+
+impl Access<'_> {
+    fn token(&self) -> &str {
+        self.secret.0["token"].as_str().unwrap_or_default()
+    }
+}
+
+/// Or a sentence for the source's owner. The token anew: it may have been given a moment ago.
+async fn access<'s>(ports: &Ports, source: &'s Source) -> PortResult<Result<Access<'s>, &'static str>> {
+    let SourceFormat::Lytics(format) = &source.format else {
+        return Ok(Err("a source of this format has no API that could be asked"));
+    };
+    let secret = ports.vault.get_anew(&vault_name(&source.id)).await?;
+    let (Some(limits), Some(secret)) = (&source.access, secret) else {
+        return Ok(Err("the source has no token for its API: give it one first"));
+    };
+    Ok(Ok(Access { format, budget: lytics::budget(limits), secret }))
 }
 
 /// Goes on with a scan until it is over, has to wait, or the run's time is.
@@ -80,21 +93,19 @@ pub async fn go_on(engine: &Engine, id: &ScanId, deadline: Timestamp) -> PortRes
     let Some(scan) = engine.ports.ledger.scan(id).await?.filter(|scan| scan.status == ScanStatus::Running) else {
         return Ok(());
     };
-    // Anew: a copy may be older than the scan, and the token was given shortly before it.
+    // Anew: a copy may be older than the scan.
     let source = get::<Source>(engine.ports.catalog.as_ref(), scan.source.as_str()).await?;
-    let ask_with = engine.ports.vault.get_anew(&vault_name(&scan.source)).await?;
-    let (Some(Stored { value: source, .. }), Some(secret)) = (source, ask_with) else {
-        return stop(engine, scan, "the source has no token for its API any more").await;
+    let Some(Stored { value: source, .. }) = source else {
+        return stop(engine, scan, "there is no such source any more").await;
     };
-    let (SourceFormat::Lytics(format), Some(access), Some(token)) = (&source.format, &source.access, token(&secret))
-    else {
-        return stop(engine, scan, "the source has no API that can be asked").await;
+    let access = match access(&engine.ports, &source).await? {
+        Ok(access) => access,
+        Err(why) => return stop(engine, scan, why).await,
     };
     let run = RunId(engine.dice.number());
-    let asked = (lytics::budget(access), lytics::ORIGIN);
-    let session = session(&engine.ports, &engine.http, &source.id, asked, run, deadline);
-    let done = match lytics::Api::new(&session, token) {
-        Ok(api) => Run { engine, source: &source, format, api, deadline, scan }.go().await,
+    let session = session(&engine.ports, &engine.http, &source.id, access.budget.clone(), run, deadline);
+    let done = match lytics::Api::new(&session, access.token()) {
+        Ok(api) => Run { engine, source: &source, format: access.format, api, deadline, scan }.go().await,
         Err(failure) => stop(engine, scan, &failure.to_string()).await,
     };
     session.end().await;

@@ -6,14 +6,14 @@ use jiff::{SignedDuration, Timestamp};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{lytics, session, tell, token, vault_name};
+use super::{access, lytics, session, tell};
 use crate::catalog;
 use crate::delivery::Engine;
 use crate::destination::Failure;
 use crate::http::Http;
 use crate::model::{
     Audience, AudienceId, LyticsFormat, RunId, Scan, ScanCounts, ScanId, ScanPurpose, ScanStage, ScanStatus,
-    ScannedAudience, Source, SourceFormat,
+    ScannedAudience, Source, SourceFormat, SourceId,
 };
 use crate::ports::{PortError, PortResult, Ports};
 use crate::sources::CLOCK_TOLERANCE;
@@ -98,24 +98,17 @@ async fn ask(
     http: &Http,
     source: &Source,
 ) -> Result<(Vec<(Segment, ScannedAudience)>, Option<Timestamp>), StartError> {
-    let SourceFormat::Lytics(LyticsFormat { named_by, .. }) = &source.format else {
-        return Err(StartError::NoAccess("a source of this format has no API that could be asked"));
-    };
-    let no_token = StartError::NoAccess("the source has no token for its API: give it one first");
-    let Some(access) = &source.access else { return Err(no_token) };
-    let Some(secret) = ports.vault.get_anew(&vault_name(&source.id)).await? else { return Err(no_token) };
-    let Some(token) = token(&secret) else { return Err(no_token) };
+    let access = access(ports, source).await?.map_err(StartError::NoAccess)?;
     let deadline = ports.clock.now().saturating_add(QUESTION_TIME).unwrap_or(Timestamp::MAX);
-    let asked = (lytics::budget(access), lytics::ORIGIN);
-    let session = session(ports, http, &source.id, asked, RunId(rand::random()), deadline);
-    let answer = match lytics::Api::new(&session, token) {
+    let session = session(ports, http, &source.id, access.budget.clone(), RunId(rand::random()), deadline);
+    let answer = match lytics::Api::new(&session, access.token()) {
         Ok(api) => api.segments().await,
         Err(failure) => Err(failure),
     };
     session.end().await;
     let (segments, date) = answer?;
     let audiences = segments.into_iter().filter_map(|segment| {
-        let audience = segment.audience(*named_by)?;
+        let audience = segment.audience(access.format.named_by)?;
         Some((segment, audience))
     });
     Ok((audiences.collect(), date))
@@ -126,10 +119,7 @@ async fn ask(
 /// # Errors
 /// See [`StartError`].
 pub async fn start(ports: &Ports, http: &Http, source: &Source, new: &NewScan) -> Result<Scan, StartError> {
-    let scans = ports.ledger.scans(Some(&source.id)).await?;
-    if let Some(running) = scans.into_iter().find(|scan| scan.status == ScanStatus::Running) {
-        return Err(StartError::Running(running.id));
-    }
+    check_alone(ports, &source.id).await?;
     let (listed, date) = ask(ports, http, source).await?;
     let mut audiences = Vec::with_capacity(new.audiences.len());
     for id in &new.audiences {
@@ -162,6 +152,13 @@ pub async fn start(ports: &Ports, http: &Http, source: &Source, new: &NewScan) -
     ports.ledger.put_scan(&scan, 0).await?;
     tell(ports, &scan.id, SignedDuration::ZERO).await?;
     Ok(scan)
+}
+
+/// One scan of a source at a time.
+async fn check_alone(ports: &Ports, source: &SourceId) -> Result<(), StartError> {
+    let scans = ports.ledger.scans(Some(source)).await?;
+    let running = scans.into_iter().find(|scan| scan.status == ScanStatus::Running);
+    running.map_or(Ok(()), |running| Err(StartError::Running(running.id)))
 }
 
 /// Under the name that people know it by, unless somebody has seen it before.
@@ -209,11 +206,12 @@ pub async fn start_daily(engine: &Engine) -> PortResult<Vec<ScanId>> {
     Ok(started)
 }
 
-/// Has a scan that stopped go on where it was.
+/// Has a scan that stopped go on where it was; `None` where somebody else has it go on already.
 ///
 /// # Errors
-/// Where our own ports fail.
-pub async fn resume(ports: &Ports, scan: Scan, most_exits_percent: u8) -> PortResult<Option<Scan>> {
+/// `Running`, and where our own ports fail.
+pub async fn resume(ports: &Ports, scan: Scan, most_exits_percent: u8) -> Result<Option<Scan>, StartError> {
+    check_alone(ports, &scan.source).await?;
     let now = ports.clock.now();
     let resumed = Scan {
         status: ScanStatus::Running,

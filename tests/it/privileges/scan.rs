@@ -4,9 +4,8 @@ use std::sync::Arc;
 
 use muster::aws::SECRETS_MAX_AGE;
 use muster::embedded::JumpClock;
-use muster::ports::Clock;
 use muster_backfill::Task;
-use muster_twins::clock::TwinClock;
+use muster_local::demo::twin_clock;
 use muster_twins::lytics::{Fault, FaultKind, LyticsTwin, Options, RetryAfter, RouteKind, SeedProfile, SeedSegment};
 use serde_json::{Value, json};
 
@@ -14,8 +13,7 @@ use super::site::Site;
 use super::tour::A_WHILE;
 
 pub(super) async fn start(clock: &Arc<JumpClock>) -> LyticsTwin {
-    let theirs = Arc::clone(clock);
-    let options = Options { clock: TwinClock::given(Arc::new(move || theirs.now())), ..Options::default() };
+    let options = Options { clock: twin_clock(clock), ..Options::default() };
     let twin = LyticsTwin::start(options).await.unwrap();
     twin.seed_segment(&SeedSegment::new("buyers", "Buyers")).unwrap();
     let nobody = SeedProfile { key: "n".to_owned(), ..SeedProfile::default() }.within("buyers");

@@ -23,13 +23,13 @@ use muster::steps::{Step, Steps};
 use muster_api::{Api, ApiToken, api_token};
 use muster_backfill::{Event, Task};
 use muster_ingest::Ingest;
+use muster_local::demo::twin_clock;
 use muster_runtime::emulator::Emulator;
 use muster_runtime::recorder::{Call, Recorder, Units};
 use muster_tests::call::{call_api, send};
 use muster_tests::notices::{NOTICES, NoticeReceiver};
 use muster_tests::world::{RECEIVER_SECRET, SECRET};
 use muster_twins::cheetah_digital::CheetahDigitalTwin;
-use muster_twins::clock::TwinClock;
 use muster_twins::heyloyalty::{HeyloyaltyTwin, Options};
 use muster_twins::lytics::LyticsTwin;
 use muster_twins::webhook::{self, WebhookTwin};
@@ -326,13 +326,9 @@ fn deliveries() -> Vec<String> {
 }
 
 async fn start_twins(clock: &Arc<JumpClock>) -> (HeyloyaltyTwin, WebhookTwin) {
-    let twin_clock = || {
-        let clock = clock.clone();
-        TwinClock::given(Arc::new(move || clock.now()))
-    };
-    let twin = HeyloyaltyTwin::start(Options { clock: twin_clock(), ..Options::default() }).await.unwrap();
+    let twin = HeyloyaltyTwin::start(Options { clock: twin_clock(clock), ..Options::default() }).await.unwrap();
     let receiver = webhook::Options {
-        clock: twin_clock(),
+        clock: twin_clock(clock),
         secrets: vec![RECEIVER_SECRET.parse().unwrap()],
         ..webhook::Options::default()
     };

@@ -5,14 +5,13 @@ use std::sync::Arc;
 
 use muster::embedded::JumpClock;
 use muster::model::Lane;
-use muster::ports::Clock;
 use muster_backfill::Task;
+use muster_local::demo::twin_clock;
 use muster_tests::world::{entered, exited};
 use muster_tests::worlds::cheetah_digital::{TABLE, table};
 use muster_twins::cheetah_digital::{
     CheetahDigitalTwin, Credential, Fault, FaultKind, Options, Region, RetryAfter, RouteKind, consumer_key,
 };
-use muster_twins::clock::TwinClock;
 use serde_json::{Value, json};
 
 use super::site::Site;
@@ -25,9 +24,8 @@ fn key() -> String {
 }
 
 pub(super) async fn start(clock: &Arc<JumpClock>) -> CheetahDigitalTwin {
-    let theirs = Arc::clone(clock);
     let options = Options {
-        clock: TwinClock::given(Arc::new(move || theirs.now())),
+        clock: twin_clock(clock),
         credentials: BTreeMap::from([(key(), Credential::new(SECRET, 1_234))]),
         ..Options::of(Region::NorthAmerica)
     };

@@ -9,12 +9,12 @@ use async_trait::async_trait;
 use muster::destination::{Destination, LinkedAttribute, LinkedAudience};
 use muster::embedded::JumpClock;
 use muster::model::{AttributeType, Identifier, Value};
-use muster::ports::{Clock, Secret};
+use muster::ports::Secret;
+use muster_local::demo::twin_clock;
 use muster_twins::cheetah_digital::{
     Cell, CheetahDigitalTwin, Counters, Credential, DataType, Fault, FaultKind, Options, Region, RouteKind, RowView,
     SeedColumn, SeedDataMap, SeedTable, Switches, consumer_key,
 };
-use muster_twins::clock::TwinClock;
 use serde_json::{Value as Json, json};
 
 use super::fault_kind;
@@ -38,9 +38,8 @@ pub struct CheetahDigitalWorld {
 impl CheetahDigitalWorld {
     pub async fn start() -> Self {
         let clock = Arc::new(JumpClock::frozen_at("2026-11-22T06:00:00.123456789Z".parse().unwrap()));
-        let theirs = Arc::clone(&clock);
         let options = Options {
-            clock: TwinClock::given(Arc::new(move || theirs.now())),
+            clock: twin_clock(&clock),
             credentials: BTreeMap::from([(key(), Credential::new(SECRET, CUSTOMER))]),
             switches: Switches { max_root_records: RECORDS, ..Switches::default() },
             ..Options::of(Region::NorthAmerica)

@@ -12,8 +12,8 @@ use base64::engine::general_purpose::STANDARD;
 use muster::destination::{Destination, LinkedAttribute, LinkedAudience};
 use muster::embedded::JumpClock;
 use muster::model::{AttributeType, Identifier, Value};
-use muster::ports::{Clock, Secret};
-use muster_twins::clock::TwinClock;
+use muster::ports::Secret;
+use muster_local::demo::twin_clock;
 use muster_twins::heyloyalty::{
     Counters, Fault, FaultKind, HeyloyaltyTwin, MemberView, Options, RouteKind, SeedList, SeedMember, SeedStanding,
 };
@@ -40,9 +40,8 @@ impl HeyloyaltyWorld {
 
     pub async fn with_list(list: SeedList) -> Self {
         let clock = Arc::new(JumpClock::frozen_at("2026-11-22T06:00:00.123456789Z".parse().unwrap()));
-        let theirs = Arc::clone(&clock);
         let options = Options {
-            clock: TwinClock::given(Arc::new(move || theirs.now())),
+            clock: twin_clock(&clock),
             accounts: BTreeMap::from([(API_KEY.to_owned(), API_SECRET.to_owned())]),
             ..Options::default()
         };

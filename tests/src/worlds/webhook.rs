@@ -10,8 +10,8 @@ use async_trait::async_trait;
 use muster::destination::{Destination, LinkedAttribute, LinkedAudience};
 use muster::embedded::JumpClock;
 use muster::model::{Identifier, Value};
-use muster::ports::{Clock, Secret};
-use muster_twins::clock::TwinClock;
+use muster::ports::Secret;
+use muster_local::demo::twin_clock;
 use muster_twins::webhook::{
     Answers, AudienceView, Fault, FaultKind, Options, PersonView, RouteKind, Standing as Told, Switches, WebhookTwin,
 };
@@ -45,9 +45,8 @@ impl WebhookWorld {
 
     async fn answering(answers: Answers) -> Self {
         let clock = Arc::new(JumpClock::frozen_at("2026-11-22T06:00:00.123456789Z".parse().unwrap()));
-        let theirs = Arc::clone(&clock);
         let options = Options {
-            clock: TwinClock::given(Arc::new(move || theirs.now())),
+            clock: twin_clock(&clock),
             secrets: vec![SECRET.parse().unwrap()],
             switches: Switches { answers, batch: BATCH, ..Switches::default() },
             ..Options::default()

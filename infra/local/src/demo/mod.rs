@@ -127,6 +127,12 @@ async fn play_and_compare(
     Ok(Report::new(sent, took, accounting, comparison, twin, expected))
 }
 
+/// A stand-in's clock that shows what Muster's shows.
+pub fn twin_clock(clock: &Arc<impl Clock + ?Sized + 'static>) -> TwinClock {
+    let clock = Arc::clone(clock);
+    TwinClock::given(Arc::new(move || clock.now()))
+}
+
 /// With faults, a stand-in that never answers is given up sooner.
 fn patience(faults: Option<u64>) -> Duration {
     faults.map_or(HttpTimes::default().request, |_| Duration::from_secs(1))
@@ -139,7 +145,7 @@ async fn start_twin(
 ) -> Result<(HeyloyaltyTwin, BTreeMap<String, MemberView>), String> {
     let (key, secret) = CREDENTIALS;
     let options = Options {
-        clock: TwinClock::given(Arc::new(move || clock.now())),
+        clock: twin_clock(&clock),
         accounts: BTreeMap::from([(key.to_owned(), secret.to_owned())]),
         ..Options::default()
     };

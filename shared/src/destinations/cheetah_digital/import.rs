@@ -1,7 +1,6 @@
 //! Many people at once by Batch Import: which rows a file can say safely, the files, and what became of them.
 
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -196,12 +195,8 @@ impl Importer<'_> {
 
     /// Other objects of the vendor must not have the same name.
     fn name(&self, csv: &[u8]) -> String {
-        let mut name = format!("muster {} {} ", self.context.links.activation, self.context.now);
-        for byte in &Sha256::digest(csv)[..4] {
-            // Writing to a text cannot fail.
-            let _ = write!(name, "{byte:02x}");
-        }
-        name
+        let content = hex::encode(&Sha256::digest(csv)[..4]);
+        format!("muster {} {} {content}", self.context.links.activation, self.context.now)
     }
 }
 

@@ -2,8 +2,6 @@
 //!
 //! Routes that are never called: `PUT` of a list or a member, `POST` and `DELETE` of a list, upsert.
 
-use std::fmt::Write as _;
-
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use hmac::{Hmac, KeyInit, Mac};
@@ -288,11 +286,7 @@ pub(super) fn header_time(now: Timestamp) -> String {
 pub(super) fn signature(secret: &str, timestamp: &str) -> String {
     let mut mac = Hmac::<Sha256>::new_from_slice(secret.as_bytes()).expect("HMAC takes keys of any length");
     mac.update(timestamp.as_bytes());
-    let mut hex = String::with_capacity(64);
-    for byte in mac.finalize().into_bytes() {
-        let _ = write!(hex, "{byte:02x}");
-    }
-    STANDARD.encode(hex)
+    STANDARD.encode(hex::encode(mac.finalize().into_bytes()))
 }
 
 /// HTTP Basic with the signature as the password.

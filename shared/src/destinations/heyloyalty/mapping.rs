@@ -79,7 +79,7 @@ pub(super) fn attribute_field(source: &str, attribute: &AttributeId) -> String {
 
 fn short_hash(source: &str, id: &str) -> String {
     let digest = Sha256::digest([source.as_bytes(), &[0], id.as_bytes()].concat());
-    digest.iter().take(5).map(|byte| format!("{byte:02x}")).collect()
+    hex::encode(&digest[..5])
 }
 
 /// A name as a label: without control characters, cut; the id where nothing is left of it.

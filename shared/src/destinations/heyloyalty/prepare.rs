@@ -211,61 +211,78 @@ fn check_creating(list: &List, settings: &Settings) -> Result<(), String> {
     Err(format!("the list allows several members of one `{identifier}`, so nobody can be added to it safely"))
 }
 
+/// The list as it is, and what the links ask of it: where preparing begins, and foreseeing what it would come to.
+struct Beginning<'a> {
+    api: Api<'a>,
+    settings: Settings,
+    former: Option<Notes>,
+    list: List,
+    identifier_format: Format,
+    wanted: Vec<Wanted>,
+}
+
+impl<'a> Beginning<'a> {
+    async fn read(context: &Context<'a>, links: &Links) -> Result<Self, Failure> {
+        let settings = super::settings(context)?;
+        let api = Api::new(context.session, context.credentials)?;
+        let former = Notes::deserialize(context.notes).ok();
+        let list = api.list(settings.list_id).await?.ok_or_else(no_list)?;
+        let identifier_format = identifier_format(&list, &settings.identifier).map_err(misconfigured)?;
+        check_creating(&list, &settings).map_err(misconfigured)?;
+        let wanted = wanted(links, &settings);
+        Ok(Self { api, settings, former, list, identifier_format, wanted })
+    }
+
+    /// The notes on our fields, which are on the list by now; and what the owner should know.
+    fn notes(self, read_at: Timestamp) -> Result<(Notes, Vec<String>), Failure> {
+        let Self { list, identifier_format, wanted, former, .. } = self;
+        let (fields, warnings) = own_fields(&list, &wanted, former.as_ref())?;
+        Ok((Notes { list: list.name, identifier_format, duplicates: list.duplicates, fields, read_at }, warnings))
+    }
+}
+
+fn misconfigured(reason: String) -> Failure {
+    Failure::Misconfigured { reason: Reason::new(reason) }
+}
+
+fn written(notes: Notes) -> Result<Json, Failure> {
+    serde_json::to_value(notes).map_err(|_| misconfigured("the notes cannot be written".to_owned()))
+}
+
 /// See [`crate::destination::Destination::prepare`].
 pub(super) async fn prepare(context: &Context<'_>, links: &Links) -> Result<Preparation, Failure> {
-    let settings = super::settings(context)?;
-    let api = Api::new(context.session, context.credentials)?;
-    let misconfigured = |reason: String| Failure::Misconfigured { reason: Reason::new(reason) };
-    let former = Notes::deserialize(context.notes).ok();
-    let mut list = api.list(settings.list_id).await?.ok_or_else(no_list)?;
-    let identifier_format = identifier_format(&list, &settings.identifier).map_err(misconfigured)?;
-    check_creating(&list, &settings).map_err(misconfigured)?;
-
-    let wanted = wanted(links, &settings);
-    let vanished = vanished(&list, &wanted, former.as_ref());
+    let mut beginning = Beginning::read(context, links).await?;
+    let Beginning { api, settings, former, list, wanted, .. } = &beginning;
+    let vanished = vanished(list, wanted, former.as_ref());
     if let (Some(name), DeletedFields::Fail) = (vanished.first(), settings.deleted_fields) {
         return Err(misconfigured(format!(
             "Muster's field `{name}` was deleted at Heyloyalty; `deleted_fields: recreate` makes it anew"
         )));
     }
-    let (changes, mut warnings) = changes(&list, &wanted)?;
+    let (changes, mut warnings) = changes(list, wanted)?;
     warnings.extend(vanished.iter().map(|name| format!("the field `{name}` was deleted and is made anew")));
     if !changes.is_empty() {
-        change(&api, settings.list_id, &changes).await?;
-        list = api.list(settings.list_id).await?.ok_or_else(no_list)?;
+        change(api, settings.list_id, &changes).await?;
+        beginning.list = api.list(settings.list_id).await?.ok_or_else(no_list)?;
     }
-
-    let (fields, doubled) = own_fields(&list, &wanted, former.as_ref())?;
+    let former = beginning.former.clone();
+    let (notes, doubled) = beginning.notes(context.now)?;
     warnings.extend(doubled);
-    let resend = resend(&fields, former.as_ref());
-    let notes = notes(list, identifier_format, fields, context.now);
-    let notes = serde_json::to_value(notes).map_err(|_| misconfigured("the notes cannot be written".to_owned()))?;
-    Ok(Preparation { notes, resend, warnings })
+    let resend = resend(&notes.fields, former.as_ref());
+    Ok(Preparation { notes: written(notes)?, resend, warnings })
 }
 
 /// See [`crate::destination::Destination::foresee`].
 pub(super) async fn foresee(context: &Context<'_>, links: &Links) -> Result<Json, Failure> {
-    let settings = super::settings(context)?;
-    let api = Api::new(context.session, context.credentials)?;
-    let misconfigured = |reason: String| Failure::Misconfigured { reason: Reason::new(reason) };
-    let former = Notes::deserialize(context.notes).ok();
-    let mut list = api.list(settings.list_id).await?.ok_or_else(no_list)?;
-    let identifier_format = identifier_format(&list, &settings.identifier).map_err(misconfigured)?;
-    check_creating(&list, &settings).map_err(misconfigured)?;
-    let wanted = wanted(links, &settings);
-    changes(&list, &wanted)?;
+    let mut beginning = Beginning::read(context, links).await?;
+    let Beginning { list, wanted, .. } = &mut beginning;
+    changes(list, wanted)?;
     for want in wanted.iter().filter(|want| want.owner != Owner::Removed) {
-        if let Spot::Free(name) = locate(&list, want) {
+        if let Spot::Free(name) = locate(list, want) {
             list.fields.push(ListField { id: None, name, label: want.label.clone(), format: want.format.clone() });
         }
     }
-    let (fields, _) = own_fields(&list, &wanted, former.as_ref())?;
-    serde_json::to_value(notes(list, identifier_format, fields, context.now))
-        .map_err(|_| misconfigured("the notes cannot be written".to_owned()))
-}
-
-fn notes(list: List, identifier_format: Format, fields: OwnFields, read_at: Timestamp) -> Notes {
-    Notes { list: list.name, identifier_format, duplicates: list.duplicates, fields, read_at }
+    written(beginning.notes(context.now)?.0)
 }
 
 /// Never falls back to PUT, which deletes every field that it does not name.

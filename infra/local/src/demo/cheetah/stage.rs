@@ -10,13 +10,12 @@ use muster::ports::Clock;
 use muster_twins::cheetah_digital::{
     CheetahDigitalTwin, Credential, DataType, Region, SeedColumn, SeedDataMap, SeedTable, consumer_key,
 };
-use muster_twins::clock::TwinClock;
 use muster_twins::lytics::{Authorization, LyticsTwin, Move, SeedJob, SeedProfile, SeedSegment};
 use muster_twins::{cheetah_digital, lytics};
 use serde_json::{Value, json};
 
-use super::super::Running;
 use super::super::play::{Player, bar};
+use super::super::{Running, twin_clock};
 use super::{Kept, Scenario, faults};
 use crate::system::{System, Wiring};
 
@@ -147,11 +146,6 @@ fn lay_over(settings: &mut Value, over: &Value) {
 
 fn consumer() -> String {
     consumer_key(CUSTOMER, 567)
-}
-
-fn twin_clock(clock: &Arc<JumpClock>) -> TwinClock {
-    let clock = Arc::clone(clock);
-    TwinClock::given(Arc::new(move || clock.now()))
 }
 
 fn refused(error: impl std::fmt::Debug) -> String {
