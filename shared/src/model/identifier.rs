@@ -6,6 +6,7 @@ use std::fmt;
 use hmac::{Hmac, KeyInit, Mac};
 use serde::{Deserialize, Serialize};
 use sha2::Sha256;
+use smol_str::SmolStr;
 
 use super::effect::Earned;
 use super::ids::{ActivationId, IdentifierType, KeyHash, PersonKey, SourceId};
@@ -16,7 +17,7 @@ pub const MAX_IDENTIFIER_BYTES: usize = 512;
 /// A normalised identifier value.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
-pub struct Identifier(String);
+pub struct Identifier(SmolStr);
 
 /// Why a text is not an identifier. Never contains the text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -58,7 +59,7 @@ impl Identifier {
         } else if text.chars().any(char::is_control) {
             Err(InvalidIdentifier::Control)
         } else {
-            Ok(Self(text))
+            Ok(Self(text.into()))
         }
     }
 

@@ -1,9 +1,12 @@
 //! Typed ids. Text ids are checked when they are made, so that whoever holds one need not look again.
 
 use std::fmt;
+use std::marker::PhantomData;
 use std::str::FromStr;
 
-use serde::{Deserialize, Serialize};
+use serde::de::{self, Visitor};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use smol_str::SmolStr;
 
 /// Why a text is not an id.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -26,14 +29,15 @@ fn is_name(text: &str) -> bool {
     !text.is_empty() && text.trim() == text && !text.chars().any(char::is_control)
 }
 
-// One macro instead of eleven copies of the same forty lines.
+// One macro instead of eleven copies of the same forty lines. Every row, nudge and receipt has many of them, so that
+// their copies are to cost nothing.
 macro_rules! text_id {
     ($(#[$doc:meta])* $name:ident, $what:literal, $max:literal, $rule:ident, $check:ident) => {
         $(#[$doc])*
         #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, schemars::JsonSchema)]
-        #[serde(try_from = "String", into = "String")]
+        #[serde(try_from = "SmolStr")]
         #[schemars(with = "String")]
-        pub struct $name(String);
+        pub struct $name(SmolStr);
 
         impl $name {
             /// The id as text.
@@ -45,13 +49,20 @@ macro_rules! text_id {
         impl FromStr for $name {
             type Err = InvalidId;
             fn from_str(text: &str) -> Result<Self, InvalidId> {
-                Self::try_from(text.to_owned())
+                Self::try_from(SmolStr::new(text))
             }
         }
 
         impl TryFrom<String> for $name {
             type Error = InvalidId;
             fn try_from(text: String) -> Result<Self, InvalidId> {
+                Self::try_from(SmolStr::from(text))
+            }
+        }
+
+        impl TryFrom<SmolStr> for $name {
+            type Error = InvalidId;
+            fn try_from(text: SmolStr) -> Result<Self, InvalidId> {
                 if text.len() <= $max && $check(&text) {
                     Ok(Self(text))
                 } else {
@@ -62,7 +73,7 @@ macro_rules! text_id {
 
         impl From<$name> for String {
             fn from(id: $name) -> String {
-                id.0
+                id.0.into()
             }
         }
 
@@ -132,13 +143,11 @@ text_id!(
 );
 
 /// 128 bits of an HMAC, written as 32 hexadecimal digits: names a person without saying who it is.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct PersonKey(pub [u8; 16]);
 
 /// The same for a destination's key value (an address, say) within one activation.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct KeyHash(pub [u8; 16]);
 
 /// Why a text is not 128 bits.
@@ -146,18 +155,38 @@ pub struct KeyHash(pub [u8; 16]);
 #[error("a person key is 32 hexadecimal digits")]
 pub struct InvalidKey;
 
-fn from_hex(text: &str) -> Result<[u8; 16], InvalidKey> {
-    if text.len() != 32 || !text.bytes().all(|b| b.is_ascii_hexdigit()) {
-        return Err(InvalidKey);
+/// Reads what `FromStr` reads, without a copy of the text.
+struct Text<T>(PhantomData<T>);
+
+impl<T: FromStr<Err: fmt::Display>> Visitor<'_> for Text<T> {
+    type Value = T;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a string")
     }
-    u128::from_str_radix(text, 16).map(u128::to_be_bytes).map_err(|_| InvalidKey)
+
+    fn visit_str<E: de::Error>(self, text: &str) -> Result<T, E> {
+        text.parse().map_err(E::custom)
+    }
 }
 
 macro_rules! hash_id {
     ($name:ident) => {
+        impl Serialize for $name {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.collect_str(self)
+            }
+        }
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                deserializer.deserialize_str(Text(PhantomData))
+            }
+        }
         impl fmt::Display for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                write!(f, "{:032x}", u128::from_be_bytes(self.0))
+                let mut digits = [0; 32];
+                hex::encode_to_slice(self.0, &mut digits).map_err(|_| fmt::Error)?;
+                f.write_str(str::from_utf8(&digits).map_err(|_| fmt::Error)?)
             }
         }
         impl fmt::Debug for $name {
@@ -168,18 +197,9 @@ macro_rules! hash_id {
         impl FromStr for $name {
             type Err = InvalidKey;
             fn from_str(text: &str) -> Result<Self, InvalidKey> {
-                from_hex(text).map(Self)
-            }
-        }
-        impl TryFrom<String> for $name {
-            type Error = InvalidKey;
-            fn try_from(text: String) -> Result<Self, InvalidKey> {
-                text.parse()
-            }
-        }
-        impl From<$name> for String {
-            fn from(key: $name) -> String {
-                key.to_string()
+                let mut bytes = [0; 16];
+                hex::decode_to_slice(text, &mut bytes).map_err(|_| InvalidKey)?;
+                Ok(Self(bytes))
             }
         }
     };
@@ -188,8 +208,7 @@ hash_id!(PersonKey);
 hash_id!(KeyHash);
 
 /// What a destination holds of a person: one thing, or one thing per audience.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum RecordId {
     /// The person as a whole.
     Person,
@@ -206,9 +225,9 @@ impl fmt::Display for RecordId {
     }
 }
 
-impl TryFrom<String> for RecordId {
-    type Error = String;
-    fn try_from(text: String) -> Result<Self, String> {
+impl FromStr for RecordId {
+    type Err = String;
+    fn from_str(text: &str) -> Result<Self, String> {
         match text.strip_prefix("audience:") {
             Some(slug) => slug.parse().map(Self::Audience).map_err(|error: InvalidId| error.to_string()),
             None if text == "person" => Ok(Self::Person),
@@ -217,8 +236,14 @@ impl TryFrom<String> for RecordId {
     }
 }
 
-impl From<RecordId> for String {
-    fn from(id: RecordId) -> String {
-        id.to_string()
+impl Serialize for RecordId {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for RecordId {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_str(Text(PhantomData))
     }
 }

@@ -1,7 +1,7 @@
 //! The wire: signed requests, and what a status means.
 
 use reqwest::{Method, RequestBuilder, StatusCode};
-use serde_json::Value as Json;
+use serde::Serialize;
 
 use super::config::Credentials;
 use crate::destination::{Applied, Failure};
@@ -21,7 +21,7 @@ impl<'a> Receiver<'a> {
     }
 
     /// Posts a message. Everything but a 2xx is a failure.
-    pub(super) async fn post(&self, to: &Endpoint, id: &str, message: &Json) -> Result<Answer, Failure> {
+    pub(super) async fn post(&self, to: &Endpoint, id: &str, message: &impl Serialize) -> Result<Answer, Failure> {
         let body = serde_json::to_vec(message).unwrap_or_default();
         let answer = self.session.send(Method::POST, to.origin(), to.rest(), self.signed(id, body)).await?;
         judge(&answer).map_or(Ok(answer), Err)

@@ -3,19 +3,52 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as Json, json};
 
 use crate::destination::said::redact;
-use crate::destination::{Action, Applied, Failure, Item, ItemId, Links, Shown, Shows, Task, Verdict, Verdicts};
-use crate::model::{AttributeId, Reason, Transition};
+use crate::destination::{Action, Applied, Failure, Item, ItemId, Links, Shows, Task, Verdict, Verdicts};
+use crate::model::{AttributeId, AudienceId, FieldName, Reason, Transition, Value};
+
+/// What is posted.
+#[derive(Serialize)]
+pub(super) struct Message<'a, D> {
+    #[serde(rename = "type")]
+    kind: &'a str,
+    timestamp: Timestamp,
+    data: D,
+}
+
+#[derive(Serialize)]
+pub(super) struct Records<'a> {
+    activation: &'a str,
+    records: Vec<Record<'a>>,
+}
+
+#[derive(Serialize)]
+struct Record<'a> {
+    record: String,
+    id: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    audiences: Option<BTreeMap<&'a AudienceId, Membership<'a>>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    attributes: Option<BTreeMap<&'a AttributeId, &'a Value>>,
+    state: &'static str,
+}
+
+#[derive(Serialize)]
+struct Membership<'a> {
+    state: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    properties: Option<&'a BTreeMap<FieldName, Value>>,
+}
 
 /// The message that brings these records. An id may be left by one person and taken by another: leaves go first.
-pub(super) fn records(links: &Links, items: &[Item], now: Timestamp) -> Json {
+pub(super) fn records<'a>(links: &'a Links, items: &'a [Item], now: Timestamp) -> Message<'a, Records<'a>> {
     let arrives = |item: &&Item| matches!(item.action, Action::Show(_));
     let (arrivals, departures): (Vec<&Item>, Vec<&Item>) = items.iter().partition(arrives);
-    let records: Vec<Json> = departures.into_iter().chain(arrivals).map(|item| record(links, item)).collect();
-    message("people.state", now, json!({ "activation": links.activation, "records": records }))
+    let records = departures.into_iter().chain(arrivals).map(|item| record(links, item)).collect();
+    Message { kind: "people.state", timestamp: now, data: Records { activation: &links.activation, records } }
 }
 
 /// Attributes whose value is of another type than the attribute, each with a sentence that says so.
@@ -30,45 +63,39 @@ fn misfits<'a>(links: &'a Links, item: &'a Item) -> impl Iterator<Item = (&'a At
     })
 }
 
-fn message(kind: &str, at: Timestamp, data: Json) -> Json {
-    json!({ "type": kind, "timestamp": at.to_string(), "data": data })
-}
-
 /// The name of an item within its request.
 pub(super) fn name(id: &ItemId) -> String {
     format!("{}.{}", id.person, id.step)
 }
 
-fn record(links: &Links, item: &Item) -> Json {
-    let mut record = Map::new();
-    record.insert("record".to_owned(), name(&item.id).into());
-    record.insert("id".to_owned(), item.key.expose().into());
-    let state = match &item.action {
+fn record<'a>(links: &'a Links, item: &'a Item) -> Record<'a> {
+    let record =
+        |state| Record { record: name(&item.id), id: item.key.expose(), audiences: None, attributes: None, state };
+    match &item.action {
         Action::Show(shown) => {
-            record.insert("audiences".to_owned(), audiences(shown));
             let misfits: BTreeSet<&AttributeId> = misfits(links, item).map(|(id, _)| id).collect();
             let fitting = shown.attributes.iter().filter(|(id, _)| !misfits.contains(id));
-            record.insert("attributes".to_owned(), json!(fitting.collect::<BTreeMap<_, _>>()));
-            "present"
+            Record {
+                audiences: Some(shown.audiences.iter().map(|(id, shows)| (id, membership(shows))).collect()),
+                attributes: Some(fitting.collect()),
+                ..record("present")
+            }
         }
-        Action::Leave => "left",
-        Action::Forget => "forgotten",
-    };
-    record.insert("state".to_owned(), state.into());
-    Json::Object(record)
+        Action::Leave => record("left"),
+        Action::Forget => record("forgotten"),
+    }
 }
 
-fn audiences(shown: &Shown) -> Json {
-    let audience = |shows: &Shows| match shows {
-        Shows::Inside(properties) => json!({ "state": "inside", "properties": properties }),
-        Shows::Left => json!({ "state": "left" }),
-        Shows::Never => json!({ "state": "never" }),
-    };
-    shown.audiences.iter().map(|(id, shows)| (id.to_string(), audience(shows))).collect::<Map<_, _>>().into()
+fn membership(shows: &Shows) -> Membership<'_> {
+    match shows {
+        Shows::Inside(properties) => Membership { state: "inside", properties: Some(properties) },
+        Shows::Left => Membership { state: "left", properties: None },
+        Shows::Never => Membership { state: "never", properties: None },
+    }
 }
 
 /// The message of an event.
-pub(super) fn event(activation: &str, task: &Task) -> Json {
+pub(super) fn event<'a>(activation: &str, task: &Task) -> Message<'a, Json> {
     let earned = &task.earned;
     let kind = match earned.transition {
         Transition::Entered => "audience.entered",
@@ -80,7 +107,7 @@ pub(super) fn event(activation: &str, task: &Task) -> Json {
         "audience": earned.audience,
         "properties": earned.properties,
     });
-    message(kind, earned.occurred_at, data)
+    Message { kind, timestamp: earned.occurred_at, data }
 }
 
 /// The `webhook-id` of an event, the same for all tries.
@@ -89,8 +116,8 @@ pub(super) fn event_id(task: &Task) -> String {
 }
 
 /// The message of a check.
-pub(super) fn check(activation: &str, now: Timestamp) -> Json {
-    message("muster.check", now, json!({ "activation": activation }))
+pub(super) fn check<'a>(activation: &str, now: Timestamp) -> Message<'a, Json> {
+    Message { kind: "muster.check", timestamp: now, data: json!({ "activation": activation }) }
 }
 
 /// A receiver's answer record by record.
