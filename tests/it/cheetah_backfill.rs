@@ -106,6 +106,12 @@ knobs! {
         one.lytics.backfill_stamp = BackfillStamp::Entered;
         one.job = |job| SeedJob { withbackfill: true, ..job };
     },
+    where_the_jobs_members_come_late: |one| {
+        one.lytics.backfill_stamp = BackfillStamp::Entered;
+        one.lytics.backfill_delay_seconds = 60;
+        one.job = |job| SeedJob { withbackfill: true, ..job };
+    },
+    where_lytics_waits_half_as_long: |one| one.lytics.answer_timeout_ms /= 2,
     where_events_come_in_batches: |one| one.job = |job| SeedJob { batch_requests: true, batch_size: 50, ..job },
     where_events_come_by_put: |one| one.job = |job| SeedJob { http_method: Method::Put, ..job },
     where_events_come_by_the_template: |one| one.job = |job| SeedJob { template: Template::ProfileAndEvents, ..job },
@@ -198,5 +204,6 @@ knobs! {
         one.credentials = json!({"table_parameter": "tableId"});
         one.cheetah.table_id_parameter = "tableId".to_owned();
     },
+    where_tables_are_named_by_another_parameter: |one| one.cheetah.table_name_parameter = "tableName".to_owned(),
     where_answers_take_their_time: |one| one.cheetah.latency_ms = 2,
 }

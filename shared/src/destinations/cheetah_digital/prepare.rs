@@ -132,9 +132,10 @@ pub(super) fn warnings(settings: &Settings, columns: &[TableColumn], links: &Lin
         .collect();
     let expected = expected_identifier(settings);
     if columns.iter().any(|column| column.is_unique_identifier.is_some()) {
-        if !identifiers.contains(settings.audience_column.as_str()) && links.audiences.len() > 1 {
+        if !identifiers.contains(settings.audience_column.as_str()) {
             warnings.push(format!(
-                "the table's unique identifier is {} without `{}`: a person's audiences overwrite each other",
+                "the table's unique identifier is {} without `{}`: a person's audiences overwrite each other, those of \
+                 other activations on this table too",
                 listed(&identifiers),
                 settings.audience_column
             ));
