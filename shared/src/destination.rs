@@ -124,7 +124,7 @@ pub trait Destination: Send + Sync {
     /// `Err` speaks of every effect of the batch; `Rejected` of more than one means that none was applied.
     async fn perform(&self, context: &Context<'_>, effects: &[Task]) -> Result<Performances, Failure> {
         let _ = (context, effects);
-        Err(Failure::Misconfigured { reason: Reason::new("this destination has no effects") })
+        Err(Failure::misconfigured("this destination has no effects"))
     }
 
     /// Asks whether an effect happened of which nobody knows. It was sent so long ago that it cannot be applied
@@ -458,6 +458,11 @@ pub enum Failure {
 }
 
 impl Failure {
+    /// The activation cannot work as it is set up, for this reason.
+    pub fn misconfigured(reason: impl AsRef<str>) -> Self {
+        Self::Misconfigured { reason: Reason::new(reason) }
+    }
+
     /// The same failure where it is known otherwise whether the vendor may have applied it: of a read, say, which
     /// applies nothing.
     #[must_use]

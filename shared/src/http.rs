@@ -320,7 +320,7 @@ impl Session {
         if self.account.origins.iter().any(|allowed| allowed == origin) {
             return Ok(());
         }
-        Err(Failure::Misconfigured { reason: Reason::new("the host is not among the destination's own") })
+        Err(Failure::misconfigured("the host is not among the destination's own"))
     }
 
     async fn exchange(

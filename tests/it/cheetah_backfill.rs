@@ -37,7 +37,7 @@ async fn five_thousand_members_are_in_the_table_while_people_come_and_go() {
     let report = whole(scenario).await;
     assert_eq!((report.platforms.bad_records, report.accounting["rejected"].as_u64()), (0, Some(0)), "{report:#?}");
     assert_eq!(report.comparison.compared, 10_000);
-    // Twice 34 and 26 pages or so. How many requests there are depends on who moves while a file of requests is under way.
+    // Twice 34 and 26 pages or so. How many requests there are depends on who moves while a run is under way.
     assert!(report.platforms.pages >= 118, "{report:#?}");
 }
 

@@ -72,7 +72,7 @@ fn entries(batch: Vec<Outgoing>) -> PortResult<BTreeMap<String, Entry>> {
         let seconds = i32::try_from(seconds.max(0)).unwrap_or(i32::MAX);
         let entry = Entry::builder().id(&id).message_body(body).delay_seconds(seconds);
         // A fair queue: the activation is the tenant.
-        let entry = entry.set_message_group_id(share.map(String::from)).build();
+        let entry = entry.set_message_group_id(share.map(|share| share.to_string())).build();
         Ok((id, entry.map_err(|error| broken(error.to_string()))?))
     });
     entries.collect()

@@ -201,7 +201,8 @@ impl People for PeopleTable {
             })
             .await?;
         let decoded = raw.into_iter().map(|(activation, body)| {
-            let activation = ActivationId::try_from(activation)
+            let activation = activation
+                .parse::<ActivationId>()
                 .map_err(|error| Failure::Unreadable(format!("standing of {person}: {error}")))?;
             Ok((activation, standing_of(person, &body)?))
         });

@@ -8,7 +8,7 @@ use jiff::civil::Date;
 use rust_decimal::Decimal;
 use schemars::JsonSchema;
 use serde::de::{self, SeqAccess, Visitor};
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::{Deserialize, Deserializer, Serialize};
 
 /// A value as the source sent it. Personal: its `Debug` says the kind only.
 #[derive(Clone, PartialEq, Serialize)]
@@ -21,7 +21,7 @@ pub enum Value {
     /// A whole number.
     Integer(i64),
     /// Any other number, kept to the 15 significant digits that JSON readers agree on; 100.50 is 100.5.
-    #[serde(serialize_with = "as_float")]
+    #[serde(with = "rust_decimal::serde::float")]
     Decimal(Decimal),
     /// Text, dates included: JSON has no dates.
     Text(String),
@@ -177,11 +177,6 @@ fn from_number(number: &serde_json::Number) -> Result<Value, InvalidValue> {
 fn decimal(number: f64) -> Result<Decimal, InvalidValue> {
     let decimal = Decimal::from_str(&number.to_string()).map_err(|_| InvalidValue::Number)?;
     Ok(decimal.round_sf(DIGITS).ok_or(InvalidValue::Number)?.normalize())
-}
-
-/// By way of its text too: the library's own conversion is off by the last digit now and then.
-fn as_float<S: Serializer>(decimal: &Decimal, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_f64(decimal.to_string().parse().map_err(serde::ser::Error::custom)?)
 }
 
 /// The type of a calculated attribute.

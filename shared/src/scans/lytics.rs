@@ -113,12 +113,10 @@ fn judge(answer: &Answer) -> Failure {
     match status {
         401 | 403 => refused(),
         429 => Failure::RateLimited { retry_after: answer.retry_after },
-        404 => {
-            Failure::Misconfigured { reason: Reason::new("Lytics knows no such segment: it was removed or renamed") }
-        }
+        404 => Failure::misconfigured("Lytics knows no such segment: it was removed or renamed"),
         300..=499 => {
             let reason = format!("Lytics answered with status {status}");
-            Failure::Misconfigured { reason: Reason::new(reason) }
+            Failure::misconfigured(reason)
         }
         _ => {
             let reason = format!("Lytics answered with status {status}");

@@ -22,7 +22,7 @@ use crate::model::{
     Activation, AuthorizationId, Change, JobKind, Lane, LyticsFormat, Message, QueueName, Reason, RunId, Scan, ScanId,
     ScanStage, ScanStatus, Source, SourceFormat, SourceId,
 };
-use crate::ports::{MAX_DELAY, Outgoing, PortError, PortResult, Ports, Secret};
+use crate::ports::{MAX_DELAY, Outgoing, PortError, PortResult, Ports};
 use crate::sources::{Item, left_out_prefix};
 
 pub use start::{NewScan, Offered, StartError, offered, resume, start, start_daily};
@@ -43,33 +43,29 @@ fn account(source: &SourceId) -> AuthorizationId {
     format!("source:{}", hex::encode(&hash[..16])).parse().expect("a slug of 39 characters")
 }
 
-/// A session for a source's API.
-fn session(ports: &Ports, http: &Http, source: &SourceId, budget: Budget, run: RunId, deadline: Timestamp) -> Session {
-    let account = Account {
-        authorization: account(source),
-        budget,
-        lane: Lane::Bulk,
-        run,
-        origins: vec![lytics::ORIGIN.to_owned()],
-        ledger: ports.ledger.clone(),
-        vault: ports.vault.clone(),
-        clock: ports.clock.clone(),
-        meter: ports.meter.clone(),
-        trace: None,
-    };
-    http.session(account, deadline)
-}
-
 /// What a source's API is asked with.
 struct Access<'s> {
+    source: &'s SourceId,
     format: &'s LyticsFormat,
     budget: Budget,
-    secret: Secret,
+    token: String,
 }
 
 impl Access<'_> {
-    fn token(&self) -> &str {
-        self.secret.0["token"].as_str().unwrap_or_default()
+    fn session(&self, ports: &Ports, http: &Http, run: RunId, deadline: Timestamp) -> Session {
+        let account = Account {
+            authorization: account(self.source),
+            budget: self.budget.clone(),
+            lane: Lane::Bulk,
+            run,
+            origins: vec![lytics::ORIGIN.to_owned()],
+            ledger: ports.ledger.clone(),
+            vault: ports.vault.clone(),
+            clock: ports.clock.clone(),
+            meter: ports.meter.clone(),
+            trace: None,
+        };
+        http.session(account, deadline)
     }
 }
 
@@ -79,10 +75,11 @@ async fn access<'s>(ports: &Ports, source: &'s Source) -> PortResult<Result<Acce
         return Ok(Err("a source of this format has no API that could be asked"));
     };
     let secret = ports.vault.get_anew(&vault_name(&source.id)).await?;
-    let (Some(limits), Some(secret)) = (&source.access, secret) else {
+    let token = secret.as_ref().and_then(|secret| secret.0.get("token")?.as_str());
+    let (Some(limits), Some(token)) = (&source.access, token) else {
         return Ok(Err("the source has no token for its API: give it one first"));
     };
-    Ok(Ok(Access { format, budget: lytics::budget(limits), secret }))
+    Ok(Ok(Access { source: &source.id, format, budget: lytics::budget(limits), token: token.to_owned() }))
 }
 
 /// Goes on with a scan until it is over, has to wait, or the run's time is.
@@ -103,8 +100,8 @@ pub async fn go_on(engine: &Engine, id: &ScanId, deadline: Timestamp) -> PortRes
         Err(why) => return stop(engine, scan, why).await,
     };
     let run = RunId(engine.dice.number());
-    let session = session(&engine.ports, &engine.http, &source.id, access.budget.clone(), run, deadline);
-    let done = match lytics::Api::new(&session, access.token()) {
+    let session = access.session(&engine.ports, &engine.http, run, deadline);
+    let done = match lytics::Api::new(&session, &access.token) {
         Ok(api) => Run { engine, source: &source, format: access.format, api, deadline, scan }.go().await,
         Err(failure) => stop(engine, scan, &failure.to_string()).await,
     };

@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{access, lytics, session, tell};
+use super::{access, lytics, tell};
 use crate::catalog;
 use crate::delivery::Engine;
 use crate::destination::Failure;
@@ -100,8 +100,8 @@ async fn ask(
 ) -> Result<(Vec<(Segment, ScannedAudience)>, Option<Timestamp>), StartError> {
     let access = access(ports, source).await?.map_err(StartError::NoAccess)?;
     let deadline = ports.clock.now().saturating_add(QUESTION_TIME).unwrap_or(Timestamp::MAX);
-    let session = session(ports, http, &source.id, access.budget.clone(), RunId(rand::random()), deadline);
-    let answer = match lytics::Api::new(&session, access.token()) {
+    let session = access.session(ports, http, RunId(rand::random()), deadline);
+    let answer = match lytics::Api::new(&session, &access.token) {
         Ok(api) => api.segments().await,
         Err(failure) => Err(failure),
     };

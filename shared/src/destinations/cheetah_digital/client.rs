@@ -217,7 +217,7 @@ impl<'a> Api<'a> {
             status @ (400 | 404) => {
                 let said = redact(&message(&answer), "", "");
                 let reason = format!("Cheetah Digital refuses to search the table: status {status}: {said}");
-                Err(Failure::Misconfigured { reason: Reason::new(reason) })
+                Err(Failure::misconfigured(reason))
             }
             _ => Err(unsent(judge(&answer))),
         }
@@ -268,7 +268,7 @@ impl<'a> Api<'a> {
                 let said = redact(&message(&answer), "", "");
                 let reason =
                     format!("Cheetah Digital refuses to list tables: status {}: {said}", answer.status.as_u16());
-                Err(Failure::Misconfigured { reason: Reason::new(reason) })
+                Err(Failure::misconfigured(reason))
             }
             _ => Err(judge(&answer)),
         }
@@ -371,11 +371,9 @@ fn judge(answer: &Answer) -> Failure {
         429 => Failure::RateLimited { retry_after: answer.retry_after },
         404 | 405 | 410 | 415 => {
             let reason = format!("Cheetah Digital answered with status {status}: look at region and hosts");
-            Failure::Misconfigured { reason: Reason::new(reason) }
+            Failure::misconfigured(reason)
         }
-        300..=399 => {
-            Failure::Misconfigured { reason: Reason::new("Cheetah Digital redirects: look at region and hosts") }
-        }
+        300..=399 => Failure::misconfigured("Cheetah Digital redirects: look at region and hosts"),
         _ => open(&format!("Cheetah Digital answered with status {status}")),
     }
 }

@@ -127,8 +127,7 @@ impl Destination for CheetahDigital {
     }
 
     async fn find_misfits(&self, context: &Context<'_>) -> Result<Vec<String>, Failure> {
-        let settings = Settings::read_unmapped(context.settings)
-            .map_err(|error| Failure::Misconfigured { reason: Reason::new(error) })?;
+        let settings = Settings::read_unmapped(context.settings).map_err(Failure::misconfigured)?;
         prepare::find_misfits(&Api::new(context.session, context.credentials)?, &settings).await
     }
 
@@ -210,7 +209,7 @@ impl Destination for CheetahDigital {
 }
 
 fn read(context: &Context<'_>) -> Result<Settings, Failure> {
-    Settings::parse(context.settings).map_err(|error| Failure::Misconfigured { reason: Reason::new(error) })
+    Settings::parse(context.settings).map_err(Failure::misconfigured)
 }
 
 fn finding(what: &str, good: bool, note: &str) -> Finding {
@@ -226,7 +225,7 @@ fn taken(memo: &Memo, left_alone: Option<&Reason>) -> Verdict {
 }
 
 fn compile(settings: &Settings) -> Result<CompiledMapping, Failure> {
-    settings.compile(None).map_err(|errors| Failure::Misconfigured { reason: Reason::new(config::in_words(&errors)) })
+    settings.compile(None).map_err(|errors| Failure::misconfigured(config::in_words(&errors)))
 }
 
 /// Whether another request would fare no better.

@@ -9,7 +9,6 @@ use super::config::{Settings, column_type, in_words, is_preference};
 use super::tables::{Table, TableColumn};
 use crate::destination::{Failure, Links, Preparation, Resend};
 use crate::mapping::{Column, Need, SourcePath};
-use crate::model::Reason;
 
 /// What a look found.
 pub(super) struct Looked {
@@ -50,7 +49,7 @@ pub(super) fn find<'t>(tables: &'t [Table], name: &str) -> Result<&'t Table, Fai
         return Ok(table);
     }
     let meant = tables.iter().find(|table| table.display_name == name || table.name.eq_ignore_ascii_case(name));
-    Err(misconfigured(match meant {
+    Err(Failure::misconfigured(match meant {
         Some(meant) => format!("there is no table `{name}`: the table's own name is `{}`", meant.name),
         None => format!("there is no table `{name}` at Cheetah Digital, or the key may not see it"),
     }))
@@ -65,7 +64,7 @@ pub(super) fn check(settings: &Settings, columns: &[TableColumn]) -> Result<(), 
     let missing: Vec<String> = missing.collect();
     if !missing.is_empty() {
         let reason = format!("the table `{}` has no column {}", settings.table, missing.join(", "));
-        return Err(misconfigured(reason));
+        return Err(Failure::misconfigured(reason));
     }
     let consents = settings.written_columns().filter(|name| {
         let kind = by_name.get(name).and_then(|column| column.data_type.as_deref());
@@ -73,9 +72,9 @@ pub(super) fn check(settings: &Settings, columns: &[TableColumn]) -> Result<(), 
     });
     if let Some(consent) = consents.into_iter().next() {
         let reason = format!("`{consent}` holds a consent: name it in `preference_columns` if it is to be written");
-        return Err(misconfigured(reason));
+        return Err(Failure::misconfigured(reason));
     }
-    settings.compile(Some(&known(columns))).map(drop).map_err(|errors| misconfigured(in_words(&errors)))
+    settings.compile(Some(&known(columns))).map(drop).map_err(|errors| Failure::misconfigured(in_words(&errors)))
 }
 
 /// What the table has, as a mapping is held against it.
@@ -158,8 +157,4 @@ pub(super) fn warnings(settings: &Settings, columns: &[TableColumn], links: &Lin
     });
     warnings.extend(unlinked.map(|id| format!("`attributes.{id}` is mapped and not linked, so nothing of it is sent")));
     warnings
-}
-
-fn misconfigured(reason: impl Into<String>) -> Failure {
-    Failure::Misconfigured { reason: Reason::new(reason.into()) }
 }

@@ -300,7 +300,7 @@ pub(super) fn one_of_a_value(duplicates: &str, identifier: &str) -> bool {
 
 /// The settings' list is not there.
 pub(super) fn no_list() -> Failure {
-    Failure::Misconfigured { reason: Reason::new("the list does not exist, or the API key cannot see it") }
+    Failure::misconfigured("the list does not exist, or the API key cannot see it")
 }
 
 fn not_prepared() -> Failure {

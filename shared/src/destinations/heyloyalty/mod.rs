@@ -28,7 +28,7 @@ use crate::destination::{
 use crate::http::Session;
 use crate::model::budget::Budget;
 use crate::model::pending::RecordShape;
-use crate::model::{FieldName, Identifier, Reason};
+use crate::model::{FieldName, Identifier};
 use crate::ports::Secret;
 
 use config::MissingPeople;
@@ -125,5 +125,5 @@ impl Destination for Heyloyalty {
 }
 
 fn settings(context: &Context<'_>) -> Result<Settings, Failure> {
-    Settings::read(context.settings).map_err(|error| Failure::Misconfigured { reason: Reason::new(error) })
+    Settings::read(context.settings).map_err(Failure::misconfigured)
 }

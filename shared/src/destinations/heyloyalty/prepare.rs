@@ -109,7 +109,7 @@ pub(super) fn changes(list: &List, wanted: &[Wanted]) -> Result<(Vec<Json>, Vec<
             }
             Spot::Taken => {
                 let reason = format!("fields of other formats have all names that `{}` could take", want.name);
-                return Err(Failure::Misconfigured { reason: Reason::new(reason) });
+                return Err(Failure::misconfigured(reason));
             }
         }
     }
@@ -227,26 +227,24 @@ impl<'a> Beginning<'a> {
         let api = Api::new(context.session, context.credentials)?;
         let former = Notes::deserialize(context.notes).ok();
         let list = api.list(settings.list_id).await?.ok_or_else(no_list)?;
-        let identifier_format = identifier_format(&list, &settings.identifier).map_err(misconfigured)?;
-        check_creating(&list, &settings).map_err(misconfigured)?;
+        let identifier_format = identifier_format(&list, &settings.identifier).map_err(Failure::misconfigured)?;
+        check_creating(&list, &settings).map_err(Failure::misconfigured)?;
         let wanted = wanted(links, &settings);
         Ok(Self { api, settings, former, list, identifier_format, wanted })
     }
 
     /// The notes on our fields, which are on the list by now; and what the owner should know.
-    fn notes(self, read_at: Timestamp) -> Result<(Notes, Vec<String>), Failure> {
-        let Self { list, identifier_format, wanted, former, .. } = self;
-        let (fields, warnings) = own_fields(&list, &wanted, former.as_ref())?;
-        Ok((Notes { list: list.name, identifier_format, duplicates: list.duplicates, fields, read_at }, warnings))
+    fn notes(&self, read_at: Timestamp) -> Result<(Notes, Vec<String>), Failure> {
+        let (fields, warnings) = own_fields(&self.list, &self.wanted, self.former.as_ref())?;
+        let List { name, duplicates, .. } = &self.list;
+        let identifier_format = self.identifier_format.clone();
+        let notes = Notes { list: name.clone(), identifier_format, duplicates: duplicates.clone(), fields, read_at };
+        Ok((notes, warnings))
     }
 }
 
-fn misconfigured(reason: String) -> Failure {
-    Failure::Misconfigured { reason: Reason::new(reason) }
-}
-
-fn written(notes: Notes) -> Result<Json, Failure> {
-    serde_json::to_value(notes).map_err(|_| misconfigured("the notes cannot be written".to_owned()))
+fn to_json(notes: &Notes) -> Result<Json, Failure> {
+    serde_json::to_value(notes).map_err(|_| Failure::misconfigured("the notes cannot be written"))
 }
 
 /// See [`crate::destination::Destination::prepare`].
@@ -255,7 +253,7 @@ pub(super) async fn prepare(context: &Context<'_>, links: &Links) -> Result<Prep
     let Beginning { api, settings, former, list, wanted, .. } = &beginning;
     let vanished = vanished(list, wanted, former.as_ref());
     if let (Some(name), DeletedFields::Fail) = (vanished.first(), settings.deleted_fields) {
-        return Err(misconfigured(format!(
+        return Err(Failure::misconfigured(format!(
             "Muster's field `{name}` was deleted at Heyloyalty; `deleted_fields: recreate` makes it anew"
         )));
     }
@@ -265,11 +263,10 @@ pub(super) async fn prepare(context: &Context<'_>, links: &Links) -> Result<Prep
         change(api, settings.list_id, &changes).await?;
         beginning.list = api.list(settings.list_id).await?.ok_or_else(no_list)?;
     }
-    let former = beginning.former.clone();
     let (notes, doubled) = beginning.notes(context.now)?;
     warnings.extend(doubled);
-    let resend = resend(&notes.fields, former.as_ref());
-    Ok(Preparation { notes: written(notes)?, resend, warnings })
+    let resend = resend(&notes.fields, beginning.former.as_ref());
+    Ok(Preparation { notes: to_json(&notes)?, resend, warnings })
 }
 
 /// See [`crate::destination::Destination::foresee`].
@@ -282,7 +279,7 @@ pub(super) async fn foresee(context: &Context<'_>, links: &Links) -> Result<Json
             list.fields.push(ListField { id: None, name, label: want.label.clone(), format: want.format.clone() });
         }
     }
-    written(beginning.notes(context.now)?.0)
+    to_json(&beginning.notes(context.now)?.0)
 }
 
 /// Never falls back to PUT, which deletes every field that it does not name.
@@ -294,7 +291,7 @@ async fn change(api: &Api<'_>, list: u64, changes: &[Json]) -> Result<(), Failur
         }
         Written::Refused { status, said } => format!("Heyloyalty refused the fields with status {status}: {said}"),
     };
-    Err(Failure::Misconfigured { reason: Reason::new(reason) })
+    Err(Failure::misconfigured(reason))
 }
 
 /// See [`crate::destination::Destination::check`].

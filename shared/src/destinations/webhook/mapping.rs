@@ -12,9 +12,9 @@ use crate::model::{AttributeId, AudienceId, FieldName, Reason, Transition, Value
 
 /// What is posted.
 #[derive(Serialize)]
-pub(super) struct Message<'a, D> {
+pub(super) struct Message<D> {
     #[serde(rename = "type")]
-    kind: &'a str,
+    kind: &'static str,
     timestamp: Timestamp,
     data: D,
 }
@@ -44,7 +44,7 @@ struct Membership<'a> {
 }
 
 /// The message that brings these records. An id may be left by one person and taken by another: leaves go first.
-pub(super) fn records<'a>(links: &'a Links, items: &'a [Item], now: Timestamp) -> Message<'a, Records<'a>> {
+pub(super) fn records<'a>(links: &'a Links, items: &'a [Item], now: Timestamp) -> Message<Records<'a>> {
     let arrives = |item: &&Item| matches!(item.action, Action::Show(_));
     let (arrivals, departures): (Vec<&Item>, Vec<&Item>) = items.iter().partition(arrives);
     let records = departures.into_iter().chain(arrivals).map(|item| record(links, item)).collect();
@@ -95,7 +95,7 @@ fn membership(shows: &Shows) -> Membership<'_> {
 }
 
 /// The message of an event.
-pub(super) fn event<'a>(activation: &str, task: &Task) -> Message<'a, Json> {
+pub(super) fn event(activation: &str, task: &Task) -> Message<Json> {
     let earned = &task.earned;
     let kind = match earned.transition {
         Transition::Entered => "audience.entered",
@@ -116,7 +116,7 @@ pub(super) fn event_id(task: &Task) -> String {
 }
 
 /// The message of a check.
-pub(super) fn check<'a>(activation: &str, now: Timestamp) -> Message<'a, Json> {
+pub(super) fn check(activation: &str, now: Timestamp) -> Message<Json> {
     Message { kind: "muster.check", timestamp: now, data: json!({ "activation": activation }) }
 }
 

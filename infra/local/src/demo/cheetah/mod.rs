@@ -119,7 +119,7 @@ async fn play_on(scenario: &Scenario, stage: &Stage) -> Result<CheetahReport, St
         tokio::join!(moves.make(scenario, stage), scanned(scenario, stage, begun["id"].as_str().unwrap_or_default()));
     moved?;
     let scan = scan?;
-    // Time that is given to Lytics alone is jumped over while nothing of Muster's runs: it would take its own runs for dead.
+    // Lytics is given time once nothing of Muster's runs: what ran would be taken for dead.
     stage.player.wait_until_quiet(&stage.system, scenario.talk).await?;
     stage.webhooks_settled().await;
     let accounting = stage.player.wait_until_quiet(&stage.system, scenario.talk).await?;

@@ -89,17 +89,18 @@ fn differs(
     // As it is written, the later text is the later time.
     let written = |at: Timestamp| at.strftime("%Y-%m-%d %H:%M:%S").to_string();
     let shown = row.text("changed_at");
-    let right = match (moved, entered) {
-        (Some(moved), _) => (written(moved.after)..=written(moved.before)).contains(&shown),
-        // Of whoever was there before a scan says no more than that; a job's own backfill may say since when.
-        (None, Some(entered)) => [as_of, entered].map(written).contains(&shown),
-        // Nobody said when whoever never moved and is outside left: it never happened.
-        (None, None) => true,
-    };
-    (!right).then(|| match moved {
-        Some(moved) => {
-            format!("the time is {shown}, and not from {} to {}", written(moved.after), written(moved.before))
+    match (moved, entered) {
+        (Some(moved), _) => {
+            let [after, before] = [moved.after, moved.before].map(written);
+            let within = after <= shown && shown <= before;
+            (!within).then(|| format!("the time is {shown}, and not from {after} to {before}"))
         }
-        None => format!("the time is {shown}, and neither that of the scan nor that of the entry"),
-    })
+        // Of whoever was there before a scan says no more than that; a job's own backfill may say since when.
+        (None, Some(entered)) => {
+            let times = [as_of, entered].map(written);
+            (!times.contains(&shown)).then(|| format!("the time is {shown}, and not {}", times.join(" or ")))
+        }
+        // Nobody said when whoever never moved and is outside left: it never happened.
+        (None, None) => None,
+    }
 }
