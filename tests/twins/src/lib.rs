@@ -26,10 +26,13 @@
 //! [`NoAnswer`] stands for an answer that is lost. Such a twin has no side door.
 
 mod address;
+pub mod bloomreach;
+pub mod braze;
 pub mod cheetah_digital;
 pub mod clock;
 mod deed;
 mod door;
+pub mod eagle_eye_air;
 mod faults;
 pub mod heyloyalty;
 pub mod lytics;

@@ -1,6 +1,6 @@
 //! Takes events, each of which happens once.
 
-use super::message::{Event, Told};
+use super::message::{Event, Happening, Told};
 use super::model::EventView;
 use super::state::State;
 use super::switches::Doubles;
@@ -49,8 +49,10 @@ fn view(webhook_id: &str, event: &Event) -> EventView {
 
 fn is_same(one: &EventView, other: &EventView) -> bool {
     let of = |event: &EventView| {
-        let EventView { what, id, audience, timestamp, activation, .. } = event.clone();
-        (what, id, audience, timestamp, activation)
+        let EventView { what, id, audience, properties, timestamp, activation, .. } = event.clone();
+        // Several things may happen to somebody at one moment; of a transition the properties are its audience's.
+        let properties = (what == Happening::PassedOn).then_some(properties);
+        (what, id, audience, properties, timestamp, activation)
     };
     of(one) == of(other)
 }

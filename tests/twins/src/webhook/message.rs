@@ -32,7 +32,7 @@ pub(super) struct Event {
     pub told: Told,
 }
 
-/// The data of an event.
+/// The data of an event; of one that is passed on the event's name in the place of the audience's.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Told {
@@ -43,6 +43,17 @@ pub(super) struct Told {
     pub properties: BTreeMap<String, Value>,
 }
 
+/// The data of an event that is passed on.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct PassedOn {
+    activation: String,
+    id: String,
+    event: String,
+    #[serde(deserialize_with = "unique")]
+    details: BTreeMap<String, Value>,
+}
+
 /// What an event says happened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -51,6 +62,8 @@ pub enum Happening {
     Entered,
     /// `audience.left`.
     Left,
+    /// `person.event`.
+    PassedOn,
 }
 
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -135,6 +148,14 @@ impl Message {
             }
             "audience.entered" => event(Happening::Entered),
             "audience.left" => event(Happening::Left),
+            "person.event" => {
+                let (timestamp, PassedOn { activation, id, event, details }) = open(body)?;
+                filled("activation", &activation)?;
+                filled("id", &id)?;
+                filled("event", &event)?;
+                let told = Told { activation, id, audience: event, properties: details };
+                Ok(Self::Event(Event { what: Happening::PassedOn, timestamp, told }))
+            }
             "muster.check" => {
                 let (_, CheckData { activation }) = open(body)?;
                 filled("activation", &activation)?;

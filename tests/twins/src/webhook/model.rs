@@ -60,7 +60,7 @@ pub struct EventView {
     pub what: Happening,
     /// To whom.
     pub id: String,
-    /// In which audience.
+    /// In which audience; of an event that was passed on, its name.
     pub audience: String,
     /// What the source said of it.
     pub properties: BTreeMap<String, Value>,

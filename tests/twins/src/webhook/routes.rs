@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 pub enum RouteKind {
     /// `people.state`.
     People,
-    /// `audience.entered` or `audience.left`.
+    /// `audience.entered`, `audience.left` or `person.event`.
     Event,
     /// `muster.check`.
     Check,
