@@ -2,6 +2,8 @@
 //! and when, and what a failure means for the rest; a destination only speaks its vendor's language.
 
 mod landing;
+pub mod loyalty;
+pub(crate) mod parcels;
 mod read_back;
 pub(crate) mod said;
 pub(crate) mod strict;
@@ -77,6 +79,13 @@ pub trait Destination: Send + Sync {
         Earning::default()
     }
 
+    /// Most effects in an hour and in a day, beyond which the activation pauses and its owner is asked; without bound
+    /// where there is none. Only for settings that were found valid.
+    fn cap(&self, settings: &serde_json::Value) -> Option<Budget> {
+        let _ = settings;
+        None
+    }
+
     /// Reads credentials strictly.
     ///
     /// # Errors
@@ -125,6 +134,13 @@ pub trait Destination: Send + Sync {
     async fn perform(&self, context: &Context<'_>, effects: &[Task]) -> Result<Performances, Failure> {
         let _ = (context, effects);
         Err(Failure::misconfigured("this destination has no effects"))
+    }
+
+    /// The reference under which the vendor itself tells of an effect that happened, where it does: by a source's events.
+    /// Whoever was told of is not asked for.
+    fn echoed_as(&self, settings: &serde_json::Value, effect: &Task) -> Option<String> {
+        let _ = (settings, effect);
+        None
     }
 
     /// Asks whether an effect happened of which nobody knows. It was sent so long ago that it cannot be applied

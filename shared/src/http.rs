@@ -362,11 +362,16 @@ impl Session {
         let header = |name| headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok());
         let retry_after = header("retry-after").and_then(|text| read_retry_after(text, self.now()));
         let date = header("date").and_then(read_http_date);
-        if status == StatusCode::TOO_MANY_REQUESTS {
+        let left = read_left(&headers, self.now());
+        let is_too_much = status == StatusCode::TOO_MANY_REQUESTS;
+        // Some vendors say when to come back only by when their count begins again.
+        let reset = left.filter(|_| is_too_much).map(|(_, until)| until.duration_since(self.now()));
+        let retry_after = retry_after.max(reset);
+        if is_too_much {
             let pause = retry_after.unwrap_or(SignedDuration::from_secs(1));
             let until = self.now().saturating_add(pause).unwrap_or(Timestamp::MAX);
             self.purse.block(until).await;
-        } else if let Some((requests, until)) = read_left(&headers, self.now()) {
+        } else if let Some((requests, until)) = left {
             self.purse.left(requests, until).await;
         }
         Ok(Answer { status, retry_after, date, body })

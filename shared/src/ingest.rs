@@ -257,6 +257,7 @@ fn survivor(fact: &Fact) -> Option<PersonKey> {
         | Fact::Left { .. }
         | Fact::Attribute { .. }
         | Fact::Sighted { .. }
+        | Fact::Happened { .. }
         | Fact::Profile
         | Fact::Suppression(_)
         | Fact::Erased => None,

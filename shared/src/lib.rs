@@ -22,4 +22,5 @@ pub mod scans;
 pub mod sources;
 mod standard_webhooks;
 pub mod steps;
+pub mod timers;
 mod tls;

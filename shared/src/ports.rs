@@ -14,7 +14,7 @@ use crate::metrics::Meter;
 use crate::model::budget::{Grant, Spend};
 use crate::model::{
     ActivationId, AuthorizationId, Effect, EffectId, Flight, FlightId, Job, JobId, KeyHash, Message, Person, PersonKey,
-    QueueName, RecordId, Scan, ScanId, SourceId, Standing, Version,
+    QueueName, RecordId, Scan, ScanId, SourceId, Standing, Timer, Version,
 };
 
 pub use notices::{Event, Events, Notices};
@@ -341,6 +341,13 @@ pub trait Ledger: Send + Sync {
     async fn erasures(&self) -> PortResult<Vec<(PersonKey, Timestamp)>>;
     /// The erasure was seen through. Only the note of that time is removed: one that came after it stays.
     async fn clear_erasure(&self, person: PersonKey, noted_at: Timestamp) -> PortResult<()>;
+
+    /// Sets a timer; the same one again changes nothing.
+    async fn set_timer(&self, timer: &Timer) -> PortResult<()>;
+    /// About `most` timers whose time has come, the oldest first.
+    async fn due_timers(&self, now: Timestamp, most: usize) -> PortResult<Vec<Timer>>;
+    /// Removes a timer.
+    async fn clear_timer(&self, timer: &Timer) -> PortResult<()>;
 
     /// Adds to a counter (unknown events of a source, say).
     async fn count(&self, name: &str, by: u64) -> PortResult<()>;

@@ -4,23 +4,40 @@ use std::collections::BTreeSet;
 
 use muster::destinations;
 use muster::model::Provider;
-use muster_tests::worlds::{CheetahDigitalWorld, HeyloyaltyWorld, WebhookWorld};
+use muster_tests::worlds::{
+    BloomreachWorld, BrazeWorld, CheetahDigitalWorld, EagleEyeAirWorld, HeyloyaltyWorld, WebhookWorld,
+};
 
 /// A module of tests for each world, and the names of all.
 macro_rules! worlds {
-    ($($provider:ident => $world:expr,)*) => {
+    ($($suite:ident! $provider:ident => $world:expr,)*) => {
         const HELD: &[&str] = &[$(stringify!($provider)),*];
         $(mod $provider {
             use super::*;
-            muster_tests::contract_suite!($world);
+            muster_tests::$suite!($world);
         })*
     };
 }
 
 worlds! {
-    cheetah_digital => CheetahDigitalWorld::start(),
-    heyloyalty => HeyloyaltyWorld::start(),
-    webhook => WebhookWorld::start(),
+    contract_suite! bloomreach => BloomreachWorld::start(),
+    contract_suite! braze => BrazeWorld::start(),
+    contract_suite! cheetah_digital => CheetahDigitalWorld::start(),
+    contract_suite_of_effects! eagle_eye_air => EagleEyeAirWorld::start(),
+    contract_suite! heyloyalty => HeyloyaltyWorld::start(),
+    contract_suite! webhook => WebhookWorld::start(),
+}
+
+/// Of the other kind of key, clearing by null.
+mod bloomreach_public {
+    use super::*;
+    muster_tests::contract_suite!(BloomreachWorld::start_public());
+}
+
+/// Attributes in a tree, of which Braze drops all for one null.
+mod braze_nested {
+    use super::*;
+    muster_tests::contract_suite!(BrazeWorld::start_nested());
 }
 
 /// A receiver that says nothing of single records.

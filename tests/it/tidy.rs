@@ -50,6 +50,8 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ),
     // Brings what sources are asked for to the rows, and has the engine walk them.
     ("scans", &["model", "ports", "http", "destination", "catalog", "ingest", "sources", "delivery"]),
+    // Brings what a time that has come changes to the rows.
+    ("timers", &["model", "ports", "ingest", "sources", "delivery"]),
     // It starts the engine's walks and sources' scans, and says what the notes of sources mean.
     (
         "control",

@@ -2,6 +2,7 @@
 
 pub mod call;
 pub mod contract;
+pub mod loyalty;
 pub mod notices;
 pub mod port_suite;
 pub mod world;

@@ -48,7 +48,16 @@ impl Event {
 pub async fn handle(engine: &Engine, event: Event, remaining: SignedDuration) -> Result<serde_json::Value, String> {
     let done = match event {
         Event::Jobs(event) => serde_json::to_value(handle_jobs(engine, event, remaining).await),
-        Event::Task(Task::Sweep) => serde_json::to_value(engine.sweep().await.map_err(|error| error.to_string())?),
+        Event::Task(Task::Sweep) => {
+            // Apart: neither waits for the other's store to be well.
+            let (swept, rung) = (engine.sweep().await, muster::timers::ring(engine).await);
+            let timers = rung.map_err(|error| error.to_string())?;
+            let mut said = serde_json::to_value(swept.map_err(|error| error.to_string())?).unwrap_or_default();
+            if let Some(members) = said.as_object_mut() {
+                members.insert("timers".to_owned(), serde_json::json!(timers));
+            }
+            Ok(said)
+        }
         Event::Task(Task::CatchUp) => {
             let jobs = engine.catch_up().await.map_err(|error| error.to_string())?;
             let scans = muster::scans::start_daily(engine).await.map_err(|error| error.to_string())?;

@@ -10,14 +10,14 @@ use axum::extract::{Path, State};
 use http::{HeaderMap, Method, StatusCode};
 use jiff::Timestamp;
 use muster::ingest::accept;
-use muster::model::{Source, SourceFormat, SourceId, TraceId};
+use muster::model::{Source, SourceFormat, SourceId, Timer, TraceId, effect};
 use muster::ports::PortResult;
 use muster::sources::authentication::{Judge, Proven, Refusal, SourceSecrets, verify};
-use muster::sources::lytics::notes;
 use muster::sources::{
     MAX_BODY_BYTES, MAX_CHANGES, MAX_UNPACKED_BYTES, OTHER_EVENTS, Parsed, Reading, Rejection, Unreadable,
     left_out_prefix, parse, unpacked,
 };
+use muster::sources::{eagle_eye_air, lytics};
 use serde::{Deserialize, Serialize};
 use tracing::Instrument;
 
@@ -110,39 +110,67 @@ async fn store(
     trace: TraceId,
 ) -> Result<(StatusCode, Json<Answer>), Problem> {
     let ignored = parsed.ignored_count();
-    let Parsed { items, ignored: by_name, mut rejected, mut noted } = parsed;
+    let Parsed { items, ignored: by_name, mut rejected, mut noted, timers, echoes } = parsed;
+    for reference in echoes {
+        app.ports.ledger.set_mark(&effect::echo(&reference), app.ports.clock.now()).await?;
+    }
     let accepted = if items.is_empty() {
         0
     } else {
         let done = accept(&app.ports, &app.catalog, app.steps.as_ref(), source, items, trace).await?;
+        // AIR sends it again for a 429, and for nothing else. What was taken of it is known as a repeat.
+        if matches!(source.format, SourceFormat::EagleEyeAir(_)) && !done.rejected.is_empty() {
+            count_left_out(app, &source.id, BTreeMap::from([(row_too_large(source).to_owned(), 1)])).await?;
+            return Err(Problem::no_room_now());
+        }
         if reads_answers(source) == ReadsAnswers::No && !done.rejected.is_empty() {
-            *noted.entry(notes::ROW_TOO_LARGE.to_owned()).or_default() += done.rejected.len() as u64;
+            *noted.entry(row_too_large(source).to_owned()).or_default() += done.rejected.len() as u64;
         }
         rejected.extend(done.rejected);
         rejected.sort_by_key(|one| one.index);
         done.accepted
     };
+    // A timer looks at what is on the row by now.
+    for (person, at) in timers {
+        app.ports.ledger.set_timer(&Timer::new(at, source.id.clone(), person)).await?;
+    }
     noted.extend(by_name);
     count_left_out(app, &source.id, noted).await?;
     if accepted == 0 && ignored == 0 && !rejected.is_empty() && reads_answers(source) == ReadsAnswers::Yes {
         return Err(Problem::nothing_accepted(rejected));
     }
-    Ok((StatusCode::ACCEPTED, Json(Answer { accepted, ignored, rejected })))
+    Ok((success(source), Json(Answer { accepted, ignored, rejected })))
+}
+
+/// AIR takes nothing but 200 and 201 for success, and gives up on the rest.
+fn success(source: &Source) -> StatusCode {
+    match source.format {
+        SourceFormat::Muster | SourceFormat::Lytics(_) => StatusCode::ACCEPTED,
+        SourceFormat::EagleEyeAir(_) => StatusCode::OK,
+    }
+}
+
+/// Under which name changes are counted that a row does not take.
+fn row_too_large(source: &Source) -> &'static str {
+    match source.format {
+        SourceFormat::Muster | SourceFormat::Lytics(_) => lytics::notes::ROW_TOO_LARGE,
+        SourceFormat::EagleEyeAir(_) => eagle_eye_air::advice::ROW_TOO_LARGE,
+    }
 }
 
 /// Whether somebody at the other end looks at what an answer says of single items.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum ReadsAnswers {
     Yes,
-    /// Refusals may end a job at Lytics, so a body that can be read is never refused; its owner is told by the counts.
-    /// <https://docs.lytics.com/docs/using-the-javascript-library>
+    /// Refusals may end a job at Lytics, and AIR gives up on what is refused: a body that can be read is never refused;
+    /// its owner is told by the counts. <https://docs.lytics.com/docs/using-the-javascript-library>
     No,
 }
 
 fn reads_answers(source: &Source) -> ReadsAnswers {
     match source.format {
         SourceFormat::Muster => ReadsAnswers::Yes,
-        SourceFormat::Lytics(_) => ReadsAnswers::No,
+        SourceFormat::Lytics(_) | SourceFormat::EagleEyeAir(_) => ReadsAnswers::No,
     }
 }
 

@@ -107,6 +107,13 @@ impl Problem {
         Self::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, kind, title, detail)
     }
 
+    /// A row has no room for what must not be lost: whoever sends it again later finds room.
+    pub(crate) fn no_room_now() -> Self {
+        let detail = "a person's row has no room until what waits in it is told; send it again later";
+        Self::new(StatusCode::TOO_MANY_REQUESTS, "urn:muster:problem:no-room", "There is no room now", detail)
+            .with_header(RETRY_AFTER, "60")
+    }
+
     pub(crate) fn too_many_requests(limit: usize) -> Self {
         let (kind, title) = ("urn:muster:problem:too-many-requests", "Too many requests at a time");
         let detail = format!("at most {limit} requests at a time; put more changes into each");

@@ -21,7 +21,7 @@ use tokio::net::TcpListener;
 #[command(
     name = "muster",
     version,
-    after_help = "Examples:\n  muster demo\n  muster demo --shuffle 7 --repeat 3\n  muster demo --faults 7 --json\n  muster demo --scenario cheetah --files\n  muster local --data ./data --port 8080\n  muster local --data ./data --twins"
+    after_help = "Examples:\n  muster demo\n  muster demo --shuffle 7 --repeat 3\n  muster demo --faults 7 --json\n  muster demo --scenario cheetah --files\n  muster demo --scenario eagle-eye --faults 7\n  muster local --data ./data --port 8080\n  muster local --data ./data --twins"
 )]
 struct Cli {
     #[command(subcommand)]
@@ -59,13 +59,15 @@ struct DemoArgs {
     /// Print one JSON object instead of text.
     #[arg(long)]
     json: bool,
-    /// What is played: `cdnow`, customers' purchases to a stand-in for Heyloyalty; or `cheetah`, members of Lytics'
-    /// audiences to a table of Cheetah Digital, while people come and go.
+    /// What is played: `cdnow`, customers' purchases to a stand-in for Heyloyalty; `cheetah`, members of Lytics'
+    /// audiences to a table of Cheetah Digital, while people come and go; or `eagle-eye`, rewards in Eagle Eye AIR for
+    /// late deliveries, of which Braze hears.
     #[arg(long, value_enum, default_value_t = Played::Cdnow)]
     scenario: Played,
-    /// Of `cheetah`: people who are in an audience at the beginning.
-    #[arg(long, value_name = "N", default_value_t = 5_000, value_parser = clap::value_parser!(u32).range(10..=1_000_000))]
-    members: u32,
+    /// Of `cheetah`: people who are in an audience at the beginning, 5,000 where absent. Of `eagle-eye`: customers whose
+    /// delivery is late, 200 where absent.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(10..=1_000_000))]
+    members: Option<u32>,
     /// Of `cheetah`: whoever was there before goes in files of Batch Import.
     #[arg(long)]
     files: bool,
@@ -75,6 +77,7 @@ struct DemoArgs {
 enum Played {
     Cdnow,
     Cheetah,
+    EagleEye,
 }
 
 #[derive(Args)]
@@ -131,13 +134,16 @@ fn say(text: &str) {
 async fn run_demo(args: DemoArgs) -> Result<ExitCode, String> {
     let DemoArgs { events, shuffle, repeat, faults, json, scenario, members, files } = args;
     let talk = if json { Talk::Quiet } else { Talk::Loud };
-    if scenario == Played::Cheetah {
-        let only_of_cdnow = events.is_some() || shuffle.is_some() || repeat != 1;
-        if only_of_cdnow {
-            return Err("--events, --shuffle and --repeat are of the scenario `cdnow`".to_owned());
+    if scenario != Played::Cdnow && (events.is_some() || shuffle.is_some() || repeat != 1) {
+        return Err("--events, --shuffle and --repeat are of the scenario `cdnow`".to_owned());
+    }
+    match scenario {
+        Played::Cdnow => {}
+        Played::Cheetah => {
+            let files = files.then(|| serde_json::json!({"from": 200, "most_kilobytes": 64}));
+            return run_cheetah(members.unwrap_or(5_000), files, faults, talk).await;
         }
-        let files = files.then(|| serde_json::json!({"from": 200, "most_kilobytes": 64}));
-        return run_cheetah(members, files, faults, talk).await;
+        Played::EagleEye => return run_eagle_eye(members.unwrap_or(200), faults, talk).await,
     }
     let repeat = usize::try_from(repeat).map_err(|error| error.to_string())?;
     let report = demo::run(demo::Request { events, shuffle, repeat, faults, talk }).await?;
@@ -160,6 +166,18 @@ async fn run_cheetah(
     // With faults, a stand-in that never answers is given up sooner.
     let patience = faults.map_or(scenario.patience, |_| std::time::Duration::from_secs(1));
     let report = demo::cheetah::play(&Scenario { patience, ..scenario }).await?;
+    if talk == Talk::Quiet {
+        say(&serde_json::to_string(&report).map_err(|error| error.to_string())?);
+    } else {
+        report.print();
+    }
+    Ok(if report.equal { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+async fn run_eagle_eye(customers: u32, faults: Option<u64>, talk: Talk) -> Result<ExitCode, String> {
+    let customers = usize::try_from(customers).map_err(|error| error.to_string())?;
+    let scenario = demo::eagle_eye::Scenario { customers, faults, talk, ..Default::default() };
+    let report = demo::eagle_eye::play(&scenario).await?;
     if talk == Talk::Quiet {
         say(&serde_json::to_string(&report).map_err(|error| error.to_string())?);
     } else {

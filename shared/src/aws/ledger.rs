@@ -5,6 +5,8 @@
 //! |---|---|---|
 //! | `flight/<part>` | id | body `b`, spread over partitions by the id: every delivery writes and clears one |
 //! | `erasure/<part>` | person | `at`, spread alike: somebody may erase many at once |
+//! | `timer/<day>` | second, source and person | nothing more; the day is counted from the epoch |
+//! | `timers` | day | that there are timers of that day |
 //! | `claim/<activation>/<key>` | `-` | holder `h`, the last other who asked `c` |
 //! | `allowance/<authorization>` | `-` | body `b`, revision `n` |
 //! | `job` | id | body `b`, status and cursor `t`; `ttl` once it ended |
@@ -30,7 +32,7 @@ use super::table::{Item, PARALLEL, ROUNDS, Table, Update, Updated, number, pause
 use crate::model::budget::{Allowance, Grant, Spend};
 use crate::model::{
     ActivationId, AuthorizationId, Flight, FlightId, Job, JobId, JobStatus, KeyHash, PersonKey, Scan, ScanId,
-    ScanStatus, SourceId,
+    ScanStatus, SourceId, Timer,
 };
 use crate::ports::{Claim, Ledger, PortError, PortResult};
 
@@ -38,6 +40,8 @@ pub(super) const STORE: &str = "ledger";
 
 /// Partitions of flights, and of erasures: each takes 1,000 writes a second, and listing asks them all.
 const PARTS: u32 = 8;
+/// In which timers lie together.
+const SECONDS_A_DAY: i64 = 86_400;
 /// The sort key of what stands alone in its partition.
 pub(super) const ALONE: &str = "-";
 /// How long a job that ended is kept.
@@ -70,6 +74,22 @@ fn allowance_key(authorization: &AuthorizationId) -> Item {
 fn erasure_key(person: PersonKey) -> Item {
     let person = person.to_string();
     key(part("erasure", &person), person)
+}
+
+/// A day that has timers.
+fn day_key(second: i64) -> Item {
+    key("timers", format!("{:08}", second.div_euclid(SECONDS_A_DAY).max(0)))
+}
+
+fn timer_key(timer: &Timer) -> Item {
+    let (second, day) = (timer.second().max(0), timer.second().div_euclid(SECONDS_A_DAY).max(0));
+    key(format!("timer/{day:08}"), format!("{second:012}/{}/{}", timer.source, timer.person))
+}
+
+fn read_timer(sort: &str) -> Option<Timer> {
+    let (second, rest) = sort.split_once('/')?;
+    let (source, person) = rest.rsplit_once('/')?;
+    Some(Timer::at_second(second.parse().ok()?, source.parse().ok()?, person.parse().ok()?))
 }
 
 /// What of a job its next advance is conditional on.
@@ -288,6 +308,43 @@ impl Ledger for LedgerTable {
 
     async fn clear_erasure(&self, person: PersonKey, noted_at: Timestamp) -> PortResult<()> {
         self.table.delete(erasure_key(person), Some(("at", text(noted_at.to_string())))).await?;
+        Ok(())
+    }
+
+    async fn set_timer(&self, timer: &Timer) -> PortResult<()> {
+        // The day last, and as another one than before: whoever found it empty meanwhile does not take it away.
+        let token = text(uuid::Uuid::new_v4().simple().to_string());
+        let noted = |key| Update::new(key, "SET n = :n").value(":n", token.clone());
+        self.table.update(noted(timer_key(timer))).await?;
+        self.table.update(noted(day_key(timer.second()))).await?;
+        Ok(())
+    }
+
+    async fn due_timers(&self, now: Timestamp, most: usize) -> PortResult<Vec<Timer>> {
+        let today = now.as_second().div_euclid(SECONDS_A_DAY);
+        let mut due = Vec::new();
+        for item in self.table.query(("pk", "timers"), "sk", "").await? {
+            let day = self.table.text_of(&item, "sk")?;
+            if due.len() >= most || day.parse::<i64>().is_ok_and(|day| day > today) {
+                break;
+            }
+            let items = self.table.query(("pk", &format!("timer/{day}")), "sk", "").await?;
+            if items.is_empty() && day.parse::<i64>().is_ok_and(|day| day < today) {
+                let seen = self.table.of(&item, "n")?.clone();
+                self.table.delete(key("timers", day), Some(("n", seen))).await?;
+            }
+            for item in items {
+                let timer = read_timer(self.table.text_of(&item, "sk")?);
+                let timer = timer.ok_or_else(|| stored::damaged(STORE, "a timer", "it names nobody"))?;
+                due.extend(Some(timer).filter(|timer| timer.is_due(now)));
+            }
+        }
+        due.truncate(most);
+        Ok(due)
+    }
+
+    async fn clear_timer(&self, timer: &Timer) -> PortResult<()> {
+        self.table.delete(timer_key(timer), None).await?;
         Ok(())
     }
 

@@ -343,7 +343,7 @@ impl Control {
             (id.clone(), StandingView { accepted, ..view_standing(&person, &standing, known, now) })
         };
         let mut views: BTreeMap<ActivationId, StandingView> = ids.into_iter().map(view).collect();
-        for activation in activations.iter().filter(|activation| !activation.earning.on.is_empty()) {
+        for activation in activations.iter().filter(|activation| !activation.earning.is_nothing()) {
             let effects = self.ports.effects.of_person(&activation.id, key, self.now()).await?;
             if let Some(view) = views.get_mut(&activation.id) {
                 view.effects = effects.into_iter().map(EffectView::from).collect();

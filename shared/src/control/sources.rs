@@ -10,10 +10,12 @@ use serde_json::json;
 
 use super::{Control, ControlError, ControlResult, MAX_NAME, Page, Part, check_text, page};
 use crate::model::catalog::default_sightings_days;
-use crate::model::{IdentifierType, LyticsFormat, Source, SourceAuthentication, SourceFormat, SourceId};
+use crate::model::{
+    EagleEyeAirFormat, IdentifierType, LyticsFormat, Source, SourceAuthentication, SourceFormat, SourceId,
+};
 use crate::ports::Secret;
-use crate::sources::lytics::notes;
-use crate::sources::{LEFT_OUT, left_out_prefix};
+use crate::sources::eagle_eye_air::changes::WALLET;
+use crate::sources::{LEFT_OUT, advice, left_out_prefix};
 
 /// A source to be made.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
@@ -155,7 +157,51 @@ fn check_format(
     keyed_by: &IdentifierType,
     authentication: &SourceAuthentication,
 ) -> ControlResult<()> {
-    let SourceFormat::Lytics(LyticsFormat { identifiers, scan_fields, .. }) = format else { return Ok(()) };
+    match format {
+        SourceFormat::Muster => Ok(()),
+        SourceFormat::Lytics(format) => check_lytics(format, keyed_by, authentication),
+        SourceFormat::EagleEyeAir(format) => check_eagle_eye_air(format, keyed_by, authentication),
+    }
+}
+
+fn check_eagle_eye_air(
+    format: &EagleEyeAirFormat,
+    keyed_by: &IdentifierType,
+    authentication: &SourceAuthentication,
+) -> ControlResult<()> {
+    let EagleEyeAirFormat { identities, currency, own_references, .. } = format;
+    if keyed_by.as_str() != WALLET {
+        let reason = "must be `wallet`: every event of AIR names one, also the last, which has no identities any more";
+        return Err(ControlError::invalid("keyed_by", reason));
+    }
+    match authentication {
+        SourceAuthentication::Header { .. } => {}
+        SourceAuthentication::StandardWebhooks | SourceAuthentication::OAuth2 { .. } => {
+            let reason = "AIR sends a fixed header: use `header` with the name `x-auth-token`";
+            return Err(ControlError::invalid("authentication.method", reason));
+        }
+    }
+    if identities.is_empty() || identities.values().any(|name| name.trim().is_empty()) {
+        return Err(ControlError::invalid("format.identities", "must name a type of identity at AIR for each type"));
+    }
+    if identities.contains_key(keyed_by) {
+        return Err(ControlError::invalid("format.identities", "must not name `wallet`, which every event has"));
+    }
+    if currency.as_ref().is_some_and(|code| code.len() != 3 || !code.chars().all(|c| c.is_ascii_uppercase())) {
+        return Err(ControlError::invalid("format.currency", "must be three letters, such as EUR"));
+    }
+    if own_references.is_empty() {
+        return Err(ControlError::invalid("format.own_references", "must be what references of rewards begin with"));
+    }
+    Ok(())
+}
+
+fn check_lytics(
+    format: &LyticsFormat,
+    keyed_by: &IdentifierType,
+    authentication: &SourceAuthentication,
+) -> ControlResult<()> {
+    let LyticsFormat { identifiers, scan_fields, .. } = format;
     if *authentication == SourceAuthentication::StandardWebhooks {
         return Err(ControlError::invalid("authentication.method", "Lytics signs nothing: use `oauth2` or `header`"));
     }
@@ -177,7 +223,7 @@ fn check_format(
 fn view(source: Source, counts: &BTreeMap<String, u64>) -> SourceView {
     let prefix = left_out_prefix(&source.id);
     let named = counts.iter().filter_map(|(name, count)| Some((name.strip_prefix(&prefix)?, *count)));
-    let left_out = named.map(|(name, count)| LeftOut { name: name.to_owned(), count, advice: notes::advice(name) });
+    let left_out = named.map(|(name, count)| LeftOut { name: name.to_owned(), count, advice: advice(name) });
     let client =
         || OAuth2Client { token_path: format!("/v1/oauth/{}/token", source.id), client_id: source.id.to_string() };
     SourceView {

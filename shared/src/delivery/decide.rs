@@ -15,8 +15,8 @@ use super::settle::{self, Conclusion, Keys, Memo};
 use crate::destination::{Action, Applied, Failure, Item, ItemId, Verdict, Verdicts};
 use crate::model::pending::{Due, RecordShape, due, records};
 use crate::model::{
-    Activation, Flight, FlightId, FlightKind, Identifier, KeyHash, Outcome, Person, PersonKey, Receipt, RecordId,
-    Standing,
+    Activation, Flight, FlightId, FlightKind, Identifier, KeyHash, Outcome, Person, PersonKey, Reason, Receipt,
+    RecordId, Standing,
 };
 use crate::ports::{Claim, Doubted, Row, Settled, Settlement};
 
@@ -229,6 +229,8 @@ pub struct Course {
     pub put_off: BTreeMap<Timestamp, BTreeSet<PersonKey>>,
     /// Why the activation must stop.
     pub stop: Option<Failure>,
+    /// Why it pauses and asks its owner: as many effects as are allowed happened.
+    pub capped: Option<Reason>,
 }
 
 impl Course {

@@ -5,12 +5,13 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::decide::effects::{self, Ended, Lookout, ROUNDS, Waiting, put_off_until};
+use super::decide::effects::{self, Ended, HoldsUp, Lookout, ROUNDS, Waiting, put_off_until};
 use super::run::Run;
 use super::{Engine, retry};
-use crate::destination::{Context, Failure, Performance, Performances, Task, TaskId};
-use crate::model::effect::{EffectTimes, Move, Performed, next};
-use crate::model::{ActivationId, Effect, EffectId, EffectState, Identifier, Person, PersonKey};
+use crate::destination::{Context, Failure, Performance, Performances, Task, TaskId, Testimony};
+use crate::model::budget::Grant;
+use crate::model::effect::{self, EffectTimes, Move, Performed, next};
+use crate::model::{ActivationId, Effect, EffectId, EffectState, Identifier, Person, PersonKey, Reason};
 use crate::ports::{PortResult, Row, Written};
 use crate::steps::Step;
 
@@ -73,9 +74,22 @@ impl Run<'_> {
             rows.into_iter().map(|row| ((row.person, row.id.clone()), row)).collect();
         let mut sorted = Sorted::default();
         let mut dropped: BTreeMap<PersonKey, Timestamp> = BTreeMap::new();
+        let mut held_up = BTreeSet::new();
         for one in waiting {
             let row = rows.remove(&(one.person, one.earned.id.clone()));
-            match next(&one.earned, row.as_ref(), &times, now) {
+            let next = next(&one.earned, row.as_ref(), &times, now);
+            match effects::holds_up(&one.earned, row.as_ref(), next) {
+                HoldsUp::Nobody => {}
+                HoldsUp::Later => drop(held_up.insert(one.person)),
+                HoldsUp::ForNow => {
+                    held_up.insert(one.person);
+                    let soon = now.saturating_add(effects::SOON).unwrap_or(now);
+                    self.course.put_off.entry(soon).or_default().insert(one.person);
+                }
+            }
+            match next {
+                // Whoever sees to the one before it sees to this one, too.
+                Move::Send if effects::is_told_in_order(&one.earned) && held_up.contains(&one.person) => {}
                 Move::Send => self.prepare_sending(one, row, &mut sorted).await?,
                 Move::Ask => self.prepare_asking(one, row, &mut sorted).await?,
                 Move::Wait(until) => match effects::lookout(row.as_ref(), self.lane()) {
@@ -147,6 +161,11 @@ impl Run<'_> {
             self.course.put_off.entry(until).or_default().extend(batch.iter().map(|ready| ready.task.id.person));
             return Ok(());
         }
+        // Behind the reservation: what is put off has not counted.
+        let batch = self.under_the_cap(batch).await?;
+        if batch.is_empty() {
+            return Ok(());
+        }
         let (now, times) = (self.engine.now(), self.effect_times());
         let mut sending = BTreeMap::new();
         let mut tasks = Vec::with_capacity(batch.len());
@@ -173,6 +192,30 @@ impl Run<'_> {
         Ok(())
     }
 
+    /// As many of the batch as the destination's cap allows; at the cap the activation pauses. An effect counts once,
+    /// however often it is tried.
+    async fn under_the_cap(&mut self, batch: Vec<Ready>) -> PortResult<Vec<Ready>> {
+        let activation = self.subject.activation;
+        let Some(cap) = self.subject.destination.cap(&activation.settings) else { return Ok(batch) };
+        let counted = |ready: &Ready| ready.row.as_ref().is_some_and(|row| row.sent_at.is_some());
+        let (mut allowed, mut new): (Vec<Ready>, Vec<Ready>) = batch.into_iter().partition(counted);
+        if new.is_empty() || self.course.capped.is_some() {
+            return Ok(allowed);
+        }
+        let now = self.engine.now();
+        let (account, ask) = effects::cap_of(activation, cap, new.len(), now);
+        let granted = match self.engine.ports.ledger.spend(&account, &ask, now).await? {
+            Grant::Tokens(tokens) => tokens.count as usize,
+            Grant::NotBefore { .. } | Grant::Noted => 0,
+        };
+        if granted < new.len() {
+            self.course.capped = Some(Reason::new(effects::AT_THE_CAP));
+            new.truncate(granted);
+        }
+        allowed.append(&mut new);
+        Ok(allowed)
+    }
+
     fn judge(&mut self, performance: Option<&Performance>, attempts: u32) -> Performed {
         if let Some(Performance::Failed(failure)) = performance {
             self.heed(failure);
@@ -187,11 +230,22 @@ impl Run<'_> {
         }
     }
 
+    /// What the vendor told by itself of an effect.
+    async fn echo(&self, task: &Task) -> PortResult<Option<String>> {
+        let reference = self.subject.destination.echoed_as(&self.subject.activation.settings, task);
+        let Some(reference) = reference else { return Ok(None) };
+        let told = self.engine.ports.ledger.mark(&effect::echo(&reference)).await?;
+        Ok(told.map(|at| format!("the vendor's own event told of it, taken at {at}")))
+    }
+
     /// Asks about one effect.
     async fn ask(&mut self, ready: Ready, sorted: &mut Sorted) -> PortResult<()> {
         let Some(row) = ready.row.filter(|_| self.course.stop.is_none()) else { return Ok(()) };
         let context = self.subject.context(self.subject.notes(), self.engine.now());
-        let testimony = self.subject.destination.ask(&context, &ready.task).await;
+        let testimony = match self.echo(&ready.task).await? {
+            Some(said) => Ok(Testimony::Present { said }),
+            None => self.subject.destination.ask(&context, &ready.task).await,
+        };
         if let Err(failure) = &testimony {
             self.heed(failure);
         }

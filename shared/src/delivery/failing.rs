@@ -9,12 +9,20 @@ use crate::ports::PortResult;
 impl Engine {
     /// Stops an activation that is as `seen`; one that went on since stays as it is.
     pub(super) async fn stop(&self, seen: &Activation, failure: &Failure) -> PortResult<()> {
-        let why = Reason::new(failure.to_string());
+        self.turn(seen, ActivationStatus::Failing, &Reason::new(failure.to_string())).await
+    }
+
+    /// Pauses an activation that is as `seen` until its owner lets it go on, likewise.
+    pub(super) async fn pause(&self, seen: &Activation, why: &Reason) -> PortResult<()> {
+        self.turn(seen, ActivationStatus::Paused, why).await
+    }
+
+    async fn turn(&self, seen: &Activation, status: ActivationStatus, why: &Reason) -> PortResult<()> {
         let edited = edit_activation(self.ports.catalog.as_ref(), &seen.id, |activation| {
             if activation.was_decided_since(seen) || !activation.status.delivers() {
                 return Edit::Keep;
             }
-            activation.set_status(ActivationStatus::Failing, Some(why.clone()));
+            activation.set_status(status, Some(why.clone()));
             Edit::Write
         })
         .await?;

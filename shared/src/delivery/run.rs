@@ -318,6 +318,8 @@ impl<'a> Run<'a> {
         }
         if let Some(failure) = &self.course.stop {
             self.engine.stop(activation, failure).await?;
+        } else if let Some(why) = &self.course.capped {
+            self.engine.pause(activation, why).await?;
         }
         match self.course.stands_for() {
             None => self.engine.ports.ledger.clear_flight(&self.flight.id).await?,

@@ -1,6 +1,9 @@
 //! The destinations, a line each.
 
+pub mod bloomreach;
+pub mod braze;
 pub mod cheetah_digital;
+pub mod eagle_eye_air;
 pub mod heyloyalty;
 pub mod webhook;
 
@@ -9,7 +12,14 @@ use crate::model::Provider;
 
 /// Every destination.
 pub fn all() -> Vec<&'static dyn Destination> {
-    vec![&cheetah_digital::CheetahDigital, &heyloyalty::Heyloyalty, &webhook::Webhook]
+    vec![
+        &bloomreach::Bloomreach,
+        &braze::Braze,
+        &cheetah_digital::CheetahDigital,
+        &eagle_eye_air::EagleEyeAir,
+        &heyloyalty::Heyloyalty,
+        &webhook::Webhook,
+    ]
 }
 
 /// The destination of a kind.

@@ -21,7 +21,7 @@ use super::commits::{self, Access, Answer, Call, Pending};
 use crate::ports::{PortError, PortResult};
 
 /// The format that this program writes; it refuses a greater one.
-pub(super) const FORMAT: u32 = 6;
+pub(super) const FORMAT: u32 = 7;
 
 /// What makes of each format the next one, from the empty file on.
 const STEPS: [&str; FORMAT as usize] = [
@@ -31,6 +31,7 @@ const STEPS: [&str; FORMAT as usize] = [
     include_str!("notices.sql"),
     include_str!("allowances.sql"),
     include_str!("scans.sql"),
+    include_str!("timers.sql"),
 ];
 
 /// Another process may look at the file with SQLite's own tools for a moment.

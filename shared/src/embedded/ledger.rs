@@ -11,7 +11,7 @@ use serde::de::DeserializeOwned;
 use super::database::{Database, Failure, at, decode, encode, signed, time, unsigned};
 use crate::model::budget::{Allowance, Grant, Spend};
 use crate::model::{
-    ActivationId, AuthorizationId, Flight, FlightId, Job, JobId, KeyHash, PersonKey, Scan, ScanId, SourceId,
+    ActivationId, AuthorizationId, Flight, FlightId, Job, JobId, KeyHash, PersonKey, Scan, ScanId, SourceId, Timer,
 };
 use crate::ports::{Claim, Ledger, PortResult};
 
@@ -303,6 +303,49 @@ impl Ledger for LedgerTables {
                 transaction
                     .prepare_cached("DELETE FROM erasures WHERE person = ?1 AND noted_at = ?2")?
                     .execute(params![person.0, noted_at.to_string()])?;
+                Ok(())
+            })
+            .await
+    }
+
+    async fn set_timer(&self, timer: &Timer) -> PortResult<()> {
+        let timer = timer.clone();
+        self.database
+            .write(STORE, move |transaction| {
+                transaction
+                    .prepare_cached("INSERT OR IGNORE INTO timers (at, source, person) VALUES (?1, ?2, ?3)")?
+                    .execute(params![timer.second(), timer.source.as_str(), timer.person.0])?;
+                Ok(())
+            })
+            .await
+    }
+
+    async fn due_timers(&self, now: Timestamp, most: usize) -> PortResult<Vec<Timer>> {
+        let raw: Vec<(i64, String, [u8; 16])> = self
+            .database
+            .read(STORE, move |transaction| {
+                let mut statement = transaction
+                    .prepare_cached("SELECT at, source, person FROM timers WHERE at <= ?1 ORDER BY at LIMIT ?2")?;
+                let rows = statement.query_map(params![now.as_second(), signed(most as u64)], |row| {
+                    Ok((row.get(0)?, row.get(1)?, row.get(2)?))
+                })?;
+                Ok(rows.collect::<Result<_, _>>()?)
+            })
+            .await?;
+        let timers = raw.into_iter().map(|(second, source, person)| {
+            let source = source.parse().map_err(|_| Failure::Unreadable("a timer names no source".to_owned()))?;
+            Ok(Timer::at_second(second, source, PersonKey(person)))
+        });
+        timers.collect::<Result<_, _>>().map_err(at(STORE))
+    }
+
+    async fn clear_timer(&self, timer: &Timer) -> PortResult<()> {
+        let timer = timer.clone();
+        self.database
+            .write(STORE, move |transaction| {
+                transaction
+                    .prepare_cached("DELETE FROM timers WHERE at = ?1 AND source = ?2 AND person = ?3")?
+                    .execute(params![timer.second(), timer.source.as_str(), timer.person.0])?;
                 Ok(())
             })
             .await

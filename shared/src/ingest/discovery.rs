@@ -95,6 +95,7 @@ impl News {
                     *seen = widened(*seen, value.observed_type());
                 }
                 Fact::Sighted { .. }
+                | Fact::Happened { .. }
                 | Fact::Profile
                 | Fact::Suppression(_)
                 | Fact::MergedInto { .. }

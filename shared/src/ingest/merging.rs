@@ -59,36 +59,51 @@ fn is_inside(person: &Person, change: &Change) -> bool {
     person.is_inside(audience)
 }
 
-/// Puts an effect into the outbox where the change was a live transition that earns one, or finds the one that
+/// Puts an effect into the outbox where the change was a live transition or event that earns one, or finds the one that
 /// it earned before: then its process may have died before it nudged. Behind one of the same id that waits for long,
 /// for a person say, stands the one that counts anew by then.
 fn earn(person: &mut Person, change: &Change, was_inside: bool, activation: &Activation) -> bool {
+    let since = activation.activated_at.filter(|since| change.occurred_at > *since);
+    if change.origin != Origin::Live || since.is_none() {
+        return false;
+    }
+    let Some(earned) = earned_by(change, activation) else { return false };
+    let again = activation.earning.again;
+    let mut same = person.outbox.iter().filter(|known| known.id == earned.id && known.activation == earned.activation);
+    if same.any(|known| !earned.counts_after(known.occurred_at, again)) {
+        return true;
+    }
+    // Of an event that comes again when it is at an end the ledger knows.
+    let happened = match earned.transition() {
+        Some(_) => was_inside != is_inside(person, change),
+        None => person.gone.as_ref().is_none_or(|gone| change.occurred_at > gone.at),
+    };
+    if happened {
+        person.outbox.push(earned);
+    }
+    happened
+}
+
+/// What the change earns where it is news.
+fn earned_by(change: &Change, activation: &Activation) -> Option<Earned> {
+    let earning = &activation.earning;
     let (transition, audience, properties) = match &change.fact {
         Fact::Entered { audience, properties } => (Transition::Entered, audience, properties.clone()),
         Fact::Left { audience } => (Transition::Left, audience, Default::default()),
+        Fact::Happened { event, id, details } => {
+            let told = earning.events.include(event);
+            return told.then(|| Earned::by_event(&activation.id, event, id, details, change.occurred_at));
+        }
         Fact::Attribute { .. }
         | Fact::Sighted { .. }
         | Fact::Profile
         | Fact::Suppression(_)
         | Fact::MergedInto { .. }
-        | Fact::Erased => return false,
+        | Fact::Erased => return None,
     };
-    let since = activation.activated_at.filter(|since| change.occurred_at > *since);
     let linked = activation.live_audiences().any(|live| live == audience);
-    if change.origin != Origin::Live || since.is_none() || !linked || !activation.earning.on.contains(&transition) {
-        return false;
-    }
-    let again = activation.earning.again;
-    let earned = Earned::by(&activation.id, again, transition, audience, properties, change.occurred_at);
-    let mut same = person.outbox.iter().filter(|known| known.id == earned.id && known.activation == earned.activation);
-    if same.any(|known| !earned.counts_after(known.occurred_at, again)) {
-        return true;
-    }
-    let happened = was_inside != is_inside(person, change);
-    if happened {
-        person.outbox.push(earned);
-    }
-    happened
+    let by = || Earned::by(&activation.id, earning.again, transition, audience, properties, change.occurred_at);
+    (linked && earning.on.contains(&transition)).then(by)
 }
 
 /// What the row shows as `change` tells it. The change may be the repeat of one whose process died before

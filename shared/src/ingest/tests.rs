@@ -137,7 +137,7 @@ fn nudges_hold_at_most_two_hundred_people() {
 }
 
 fn rewarding(again: Again) -> Activation {
-    let earning = Earning { on: vec![Transition::Entered, Transition::Left], again };
+    let earning = Earning { on: vec![Transition::Entered, Transition::Left], again, ..Earning::default() };
     let activated_at = Some("2026-01-01T09:00:00Z".parse().unwrap());
     Activation { earning, activated_at, ..activation("air", "cats") }
 }

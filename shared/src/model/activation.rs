@@ -67,7 +67,7 @@ pub struct Activation {
     pub keep_parked_days: Option<u32>,
     /// What it is doing.
     pub status: ActivationStatus,
-    /// Why it is failing.
+    /// Why it is failing, or was paused by nobody.
     #[serde(default)]
     pub why: Option<Reason>,
     /// Rises with every change of status that somebody decided: names each one, so that it is told once.
@@ -213,7 +213,7 @@ impl ActivationStatus {
 }
 
 impl Activation {
-    /// Goes over to a status; a reason belongs to failing alone.
+    /// Goes over to a status; a reason belongs to failing, and to a pause that nobody asked for.
     pub fn set_status(&mut self, status: ActivationStatus, why: Option<Reason>) {
         let turned = self.turned(status, why.as_ref());
         self.status = status;
@@ -244,7 +244,9 @@ impl Activation {
             ActivationStatus::Active | ActivationStatus::Backfilling => {
                 (is_failing || told_failing).then_some(Turned::Recovered)
             }
-            ActivationStatus::Draft | ActivationStatus::Paused | ActivationStatus::Removed => None,
+            // Who paused it knows it; a pause with a reason is Muster's own.
+            ActivationStatus::Paused => why.map(|why| Turned::Failing { why: why.clone() }),
+            ActivationStatus::Draft | ActivationStatus::Removed => None,
         }
     }
 
@@ -270,7 +272,7 @@ impl Activation {
         let linked = match &change.fact {
             Fact::Entered { audience, .. } | Fact::Left { audience } => self.live_audiences().any(|a| a == audience),
             Fact::Attribute { attribute, .. } => self.attributes.iter().any(|link| link.attribute == *attribute),
-            Fact::Sighted { .. } | Fact::Profile => false,
+            Fact::Sighted { .. } | Fact::Happened { .. } | Fact::Profile => false,
             Fact::Suppression(_) | Fact::MergedInto { .. } | Fact::Erased => true,
         };
         linked || touched.paths.iter().any(|path| self.depends_on(path))

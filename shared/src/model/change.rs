@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::event::{Details, EventId, EventName};
 use super::identifier::Identifier;
 use super::ids::{AttributeId, AudienceId, FieldName, IdentifierType, PersonKey};
 use super::person::Suppression;
@@ -69,6 +70,15 @@ pub enum Fact {
     Sighted {
         /// At which address.
         address: Address,
+    },
+    /// Something happened to the person, which is told once and kept nowhere else.
+    Happened {
+        /// What.
+        event: EventName,
+        /// Names it at its source: what comes again under it is a repeat.
+        id: EventId,
+        /// What the source says of it.
+        details: Details,
     },
     /// Nothing but the identifiers and fields that came along.
     Profile,

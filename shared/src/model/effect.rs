@@ -1,28 +1,63 @@
-//! Effects: what must happen once. A transition earns an effect, which waits in the person's outbox until its
+//! Effects: what must happen once. A transition or an event earns an effect, which waits in the person's outbox until its
 //! row in the ledger is at an end; the row says what was tried. Both moves and their order are decided here.
 //!
 //! `Sent` is written before the first byte leaves. So a row that is not there, or `Pending`, was certainly not
 //! done, and a row that stays `Sent` was perhaps: it is asked for, and never sent again blindly.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use jiff::{SignedDuration, Timestamp};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::event::{Details, EventId, EventName};
 use super::ids::{ActivationId, AudienceId, FieldName, PersonKey};
 use super::standing::{Reason, Trying};
 use super::value::Value;
 
-/// Which transitions of a person earn an effect at an activation, and how often. From its destination.
+/// What earns an effect of a person at an activation, and how often. From its destination.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Earning {
     /// None for most destinations.
     pub on: Vec<Transition>,
-    /// How often the same one counts.
+    /// How often the same transition counts. An event counts once, whatever this says.
     #[serde(default)]
     pub again: Again,
+    /// Which events are told.
+    #[serde(default)]
+    pub events: Events,
+}
+
+impl Earning {
+    /// Whether nothing ever earns an effect.
+    pub fn is_nothing(&self) -> bool {
+        self.on.is_empty() && self.events == Events::None
+    }
+}
+
+/// Which events of a person are told.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Events {
+    /// None.
+    #[default]
+    None,
+    /// Whatever the source tells.
+    All,
+    /// Those of these names.
+    Only(#[schemars(with = "BTreeSet<String>")] BTreeSet<EventName>),
+}
+
+impl Events {
+    /// Whether events of this name are told.
+    pub fn include(&self, event: &EventName) -> bool {
+        match self {
+            Self::None => false,
+            Self::All => true,
+            Self::Only(these) => these.contains(event),
+        }
+    }
 }
 
 /// A live change of membership.
@@ -49,7 +84,7 @@ pub enum Again {
 }
 
 /// Names an effect of one person at one activation: `entered:<audience>`, with the time of the transition where
-/// each one counts.
+/// each one counts; `event:<name>#<id>`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(transparent)]
 pub struct EffectId(String);
@@ -64,6 +99,10 @@ impl EffectId {
             Again::EveryTime => format!("{what}:{audience}@{occurred_at}"),
             Again::Once | Again::OnceInDays(_) => format!("{what}:{audience}"),
         })
+    }
+
+    fn of_event(event: &EventName, id: &EventId) -> Self {
+        Self(format!("event:{event}#{id}"))
     }
 
     /// As it was read from a store or a request; names nothing where it was made up.
@@ -83,7 +122,7 @@ impl fmt::Display for EffectId {
     }
 }
 
-/// An effect in a person's outbox, written together with the transition that earned it.
+/// An effect in a person's outbox, written together with what earned it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Earned {
     /// Its id.
@@ -91,14 +130,37 @@ pub struct Earned {
     /// At which activation.
     pub activation: ActivationId,
     /// By what.
-    pub transition: Transition,
-    /// Of which audience.
-    pub audience: AudienceId,
-    /// What the source added to the membership.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub properties: BTreeMap<FieldName, Value>,
+    #[serde(flatten)]
+    pub by: EarnedBy,
     /// When it happened at the source.
     pub occurred_at: Timestamp,
+}
+
+/// What earned an effect.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "transition", rename_all = "snake_case")]
+pub enum EarnedBy {
+    /// The person entered an audience.
+    Entered {
+        /// Which.
+        audience: AudienceId,
+        /// What the source added to the membership.
+        #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+        properties: BTreeMap<FieldName, Value>,
+    },
+    /// The person left an audience.
+    Left {
+        /// Which.
+        audience: AudienceId,
+    },
+    /// Something happened to the person.
+    Happened {
+        /// What.
+        event: EventName,
+        /// What the source says of it.
+        #[serde(default, skip_serializing_if = "Details::is_empty")]
+        details: Details,
+    },
 }
 
 impl Earned {
@@ -112,12 +174,46 @@ impl Earned {
         occurred_at: Timestamp,
     ) -> Self {
         let id = EffectId::new(transition, audience, occurred_at, again);
-        Self { id, activation: activation.clone(), transition, audience: audience.clone(), properties, occurred_at }
+        let audience = audience.clone();
+        let by = match transition {
+            Transition::Entered => EarnedBy::Entered { audience, properties },
+            Transition::Left => EarnedBy::Left { audience },
+        };
+        Self { id, activation: activation.clone(), by, occurred_at }
+    }
+
+    /// What an event earns.
+    pub fn by_event(
+        activation: &ActivationId,
+        event: &EventName,
+        id: &EventId,
+        details: &Details,
+        occurred_at: Timestamp,
+    ) -> Self {
+        let by = EarnedBy::Happened { event: event.clone(), details: details.clone() };
+        Self { id: EffectId::of_event(event, id), activation: activation.clone(), by, occurred_at }
+    }
+
+    /// The transition that earned it, and of which audience.
+    pub fn transition(&self) -> Option<(Transition, &AudienceId)> {
+        match &self.by {
+            EarnedBy::Entered { audience, .. } => Some((Transition::Entered, audience)),
+            EarnedBy::Left { audience } => Some((Transition::Left, audience)),
+            EarnedBy::Happened { .. } => None,
+        }
+    }
+
+    /// How often it counts, where transitions count `again`: an event has an id of its own.
+    fn again(&self, again: Again) -> Again {
+        match self.by {
+            EarnedBy::Entered { .. } | EarnedBy::Left { .. } => again,
+            EarnedBy::Happened { .. } => Again::EveryTime,
+        }
     }
 
     /// Whether it counts although an effect of the same id happened at that time.
     pub fn counts_after(&self, former: Timestamp, again: Again) -> bool {
-        match again {
+        match self.again(again) {
             Again::OnceInDays(days) => {
                 self.occurred_at >= after(former, SignedDuration::from_hours(i64::from(days) * 24))
             }
@@ -242,6 +338,11 @@ pub struct EffectTimes {
     pub again: Again,
 }
 
+/// The mark that a vendor told of the effect with this reference of ours.
+pub fn echo(reference: &str) -> String {
+    format!("echo/{reference}")
+}
+
 /// How long the row of an effect of which each one counts is kept beyond the retry window.
 const KEPT: SignedDuration = SignedDuration::from_hours(31 * 24);
 
@@ -345,7 +446,7 @@ impl Effect {
         // It rises even where the effect counts anew: whoever read the row at its former end may be late.
         let revision = row.map_or(0, |row| row.revision) + 1;
         let row = row.filter(|row| !row.state.is_final());
-        let kept_until = match times.again {
+        let kept_until = match earned.again(times.again) {
             Again::EveryTime => Some(after(now, times.window + KEPT)),
             Again::OnceInDays(days) => {
                 let period = SignedDuration::from_hours(i64::from(days) * 24);

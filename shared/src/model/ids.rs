@@ -122,6 +122,15 @@ text_id!(
     FieldName, "a field name", 128, NAME, is_name
 );
 
+text_id!(
+    /// What kind of event it is: `coupon_redeemed`.
+    EventName, "an event name", 64, SLUG, is_slug
+);
+text_id!(
+    /// Names one event among all of its source: nothing personal may be in it.
+    EventId, "an event id", 160, SLUG, is_slug
+);
+
 /// 128 bits of an HMAC, written as 32 hexadecimal digits: names a person without saying who it is.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, SerializeDisplay, DeserializeFromStr)]
 pub struct PersonKey(pub [u8; 16]);

@@ -87,7 +87,12 @@ pub fn merge(person: &mut Person, change: &Change, version: Version, context: &M
         }
         // Outlives an end: who asked not to be written to and to be forgotten may come back by another file.
         Fact::Suppression(suppression) => touched.fact = suppress(person, *suppression, change, version),
-        Fact::Entered { .. } | Fact::Left { .. } | Fact::Attribute { .. } | Fact::Sighted { .. } | Fact::Profile => {}
+        Fact::Entered { .. }
+        | Fact::Left { .. }
+        | Fact::Attribute { .. }
+        | Fact::Sighted { .. }
+        | Fact::Happened { .. }
+        | Fact::Profile => {}
     }
     if person.gone.as_ref().is_some_and(|gone| change.occurred_at <= gone.at) {
         return touched;
@@ -131,7 +136,7 @@ fn merge_fact(person: &mut Person, change: &Change, version: Version, context: &
             let is_over = ends.into_iter().flatten().any(|end| second <= end.as_second());
             !is_over && person.sightings.add(*address, change.occurred_at)
         }
-        Fact::Profile | Fact::Suppression(_) | Fact::MergedInto { .. } | Fact::Erased => false,
+        Fact::Happened { .. } | Fact::Profile | Fact::Suppression(_) | Fact::MergedInto { .. } | Fact::Erased => false,
     };
 }
 

@@ -9,6 +9,7 @@ pub mod change;
 pub mod deployed;
 pub mod effect;
 pub mod endpoint;
+pub mod event;
 pub mod flight;
 pub mod identifier;
 pub mod ids;
@@ -24,6 +25,7 @@ pub mod scan;
 pub mod sighting;
 pub mod source_format;
 pub mod standing;
+pub mod timer;
 pub mod trace;
 pub mod value;
 
@@ -34,13 +36,14 @@ pub use activation::{Activation, ActivationStatus, AttributeLink, AudienceLink, 
 pub use catalog::{Attribute, Audience, Authorization, Source, SourceAccess, SourceAuthentication};
 pub use change::{Change, Fact, Origin};
 pub use deployed::Deployed;
-pub use effect::{Earned, Earning, Effect, EffectId, EffectState, Transition};
+pub use effect::{Earned, EarnedBy, Earning, Effect, EffectId, EffectState, Transition};
 pub use endpoint::Endpoint;
+pub use event::Details;
 pub use flight::{Asking, Flight, FlightKind};
 pub use identifier::{Identifier, InstallationKey};
 pub use ids::{
-    ActivationId, AttributeId, AudienceId, AuthorizationId, FieldName, FlightId, IdentifierType, JobId, KeyHash,
-    PersonKey, Provider, RecordId, RunId, ScanId, SourceId,
+    ActivationId, AttributeId, AudienceId, AuthorizationId, EventId, EventName, FieldName, FlightId, IdentifierType,
+    JobId, KeyHash, PersonKey, Provider, RecordId, RunId, ScanId, SourceId,
 };
 pub use job::{Job, JobKind, JobStatus, Replay};
 pub use message::{Lane, Message, Nudge, QueueName};
@@ -50,7 +53,8 @@ pub use reconcile::{DifferenceKind, Differing, ReconcileMode, Reconciliation};
 pub use retention::{OfGivenUp, Parking};
 pub use scan::{Scan, ScanCounts, ScanPurpose, ScanStage, ScanStatus, ScannedAudience};
 pub use sighting::{Address, Sightings};
-pub use source_format::{AudienceNaming, LyticsFormat, SourceFormat};
+pub use source_format::{AudienceNaming, EagleEyeAirFormat, LyticsFormat, SourceFormat};
 pub use standing::{Doubt, Ending, Outcome, Reason, Receipt, RecordStanding, Standing};
+pub use timer::Timer;
 pub use trace::TraceId;
 pub use value::{AttributeType, Value};

@@ -17,6 +17,67 @@ pub enum SourceFormat {
     Muster,
     /// Webhooks of Lytics' audience triggers.
     Lytics(LyticsFormat),
+    /// Event notifications of Eagle Eye AIR.
+    EagleEyeAir(EagleEyeAirFormat),
+}
+
+/// How the event notifications of a unit of Eagle Eye AIR are read.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct EagleEyeAirFormat {
+    /// Type of identifier → AIR's type of identity. `customer_id` is `CUSTOMER_ID` where absent.
+    #[schemars(with = "BTreeMap<String, String>")]
+    pub identities: BTreeMap<IdentifierType, String>,
+    /// ISO 4217: in which currency the unit counts. It decides how many minor units a major one has, and is told with
+    /// amounts.
+    pub currency: Option<String>,
+    /// The scheme (its campaign id) whose points are a member's points; needed where there are several.
+    pub points_campaign: Option<String>,
+    /// Which redemptions are the use of a coupon.
+    pub redemptions: Redemptions,
+    /// Whether events of unknown names are read by what is in them; otherwise they are only counted.
+    pub read_unknown: bool,
+    /// What the references of rewards begin with that Muster causes.
+    pub own_references: String,
+    /// What becomes of the events of such rewards.
+    pub own_rewards: OwnRewards,
+}
+
+impl Default for EagleEyeAirFormat {
+    fn default() -> Self {
+        let customer = "customer_id".parse().ok().map(|kind| (kind, "CUSTOMER_ID".to_owned()));
+        Self {
+            identities: customer.into_iter().collect(),
+            currency: None,
+            points_campaign: None,
+            redemptions: Redemptions::default(),
+            read_unknown: false,
+            own_references: "mstr-".to_owned(),
+            own_rewards: OwnRewards::default(),
+        }
+    }
+}
+
+/// Which redemptions are the use of a coupon.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Redemptions {
+    /// Of coupons that were issued to a client, when they are used; others are counted by the type of their account.
+    #[default]
+    Narrow,
+    /// All that AIR calls so, also of what triggers, quests and stamp cards work with.
+    Wide,
+}
+
+/// What becomes of the events of rewards that Muster caused.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum OwnRewards {
+    /// They are told, with `caused_by_muster` among what is said of them.
+    #[default]
+    Tell,
+    /// They are counted only; the member's points and tier are taken all the same.
+    LeaveOut,
 }
 
 /// How the webhooks of a Lytics job are read.

@@ -216,7 +216,7 @@ proptest! {
                 Fact::Entered { audience, .. } | Fact::Left { audience } => audience.as_str() != "c",
                 Fact::Attribute { attribute, .. } => attribute.as_str() == "x",
                 Fact::Suppression(_) => true,
-                Fact::Sighted { .. } | Fact::Profile | Fact::MergedInto { .. } | Fact::Erased => false,
+                Fact::Sighted { .. } | Fact::Happened { .. } | Fact::Profile | Fact::MergedInto { .. } | Fact::Erased => false,
             };
             let path = touched.paths.iter().any(|path| matches!(path.to_string().as_str(), "ids.email" | "fields.code"));
             let key_changed = former_key != person.key_at(&activation.person_identifier);

@@ -5,6 +5,7 @@
 pub mod authentication;
 pub mod cloudevents;
 mod documents;
+pub mod eagle_eye_air;
 pub mod lytics;
 pub mod muster;
 pub mod oauth;
@@ -17,7 +18,7 @@ use std::io::BufRead;
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
-use crate::model::{Change, InstallationKey, Source, SourceFormat, SourceId};
+use crate::model::{Change, InstallationKey, PersonKey, Source, SourceFormat, SourceId};
 
 pub(crate) use path::At;
 pub use unpack::{Encoding, unpacked};
@@ -81,6 +82,10 @@ pub struct Parsed {
     pub rejected: Vec<Rejection>,
     /// What the source's owner should hear of, counted by name: a sender that reads no answers cannot be told.
     pub noted: BTreeMap<String, u64>,
+    /// Who must be looked at again, and when.
+    pub timers: Vec<(PersonKey, Timestamp)>,
+    /// References of effects of our own that a vendor tells of.
+    pub echoes: Vec<String>,
 }
 
 /// A change with its place in the request.
@@ -138,6 +143,9 @@ pub fn parse(form: &Form, body: &mut dyn BufRead, reading: &Reading<'_>) -> Resu
     if let SourceFormat::Lytics(format) = &reading.source.format {
         return lytics::parse(format, form, body, reading);
     }
+    if let SourceFormat::EagleEyeAir(format) = &reading.source.format {
+        return eagle_eye_air::changes::parse(format, body, reading);
+    }
     match form {
         Form::Json => muster::parse(body, reading),
         Form::Lines => muster::parse_lines(body, reading),
@@ -186,6 +194,11 @@ impl Parsed {
     pub fn ignored_count(&self) -> u64 {
         self.ignored.values().sum()
     }
+}
+
+/// What the name of a count means and what can be done, where there is something to be said.
+pub fn advice(name: &str) -> Option<&'static str> {
+    lytics::notes::advice(name).or_else(|| eagle_eye_air::advice::advice(name))
 }
 
 /// The name under which all events are counted whose own cannot be.

@@ -351,6 +351,9 @@ fn facts() -> impl Strategy<Value = Json> {
         (name(), values())
             .prop_map(|(id, value)| json!({"type": "attribute.changed", "attribute": id, "value": value})),
         any::<std::net::Ipv4Addr>().prop_map(|address| json!({"type": "person.sighted", "address": address})),
+        ("[a-z][a-z_]{0,12}", "[0-9a-f]{1,32}", named_values()).prop_map(|(event, id, details)| {
+            json!({"type": "person.event", "event": event, "event_id": id, "details": {"nested": details}})
+        }),
         Just(json!({"type": "profile.updated"})),
         Just(json!({"type": "person.suppressed"})),
         Just(json!({"type": "person.unsuppressed"})),
@@ -383,6 +386,9 @@ fn serialise(change: &Change) -> Json {
             json!({"type": "attribute.changed", "attribute": attribute, "value": value})
         }
         Fact::Sighted { address } => json!({"type": "person.sighted", "address": address}),
+        Fact::Happened { event, id, details } => {
+            json!({"type": "person.event", "event": event, "event_id": id, "details": details})
+        }
         Fact::Profile => json!({"type": "profile.updated"}),
         Fact::Suppression(Suppression::Suppressed) => json!({"type": "person.suppressed"}),
         Fact::Suppression(Suppression::Lifted) => json!({"type": "person.unsuppressed"}),

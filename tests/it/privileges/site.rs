@@ -18,7 +18,7 @@ use muster::delivery::{Dice, Engine, Times};
 use muster::embedded::JumpClock;
 use muster::http::{Http, HttpTimes};
 use muster::model::{Deployed, Lane, Message, QueueName};
-use muster::ports::{Clock, Outgoing, PortResult, Ports, Queue, Vault};
+use muster::ports::{Clock, Ledger, Outgoing, PortResult, Ports, Queue, Vault};
 use muster::steps::{Step, Steps};
 use muster_api::{Api, ApiToken, api_token};
 use muster_backfill::{Event, Task};
@@ -34,6 +34,8 @@ use muster_twins::heyloyalty::{HeyloyaltyTwin, Options};
 use muster_twins::lytics::LyticsTwin;
 use muster_twins::webhook::{self, WebhookTwin};
 use serde_json::{Value, json};
+
+use super::loyalty::Platforms;
 
 const VENDOR: &str = "https://api.heyloyalty.com";
 pub(super) const RECEIVER: &str = "https://receiver.example";
@@ -125,6 +127,7 @@ pub(super) struct Site {
     pub(super) receiver: WebhookTwin,
     pub(super) tables: CheetahDigitalTwin,
     pub(super) source: LyticsTwin,
+    pub(super) loyalty: Platforms,
     pub(super) notices: NoticeReceiver,
     /// Begins the names of everything here.
     pub(super) prefix: String,
@@ -134,6 +137,8 @@ pub(super) struct Site {
     pub(super) event_bus: String,
     /// Beside the functions, whose calls alone are recorded.
     pub(super) vault: Arc<dyn Vault>,
+    /// Likewise.
+    pub(super) ledger: Arc<dyn Ledger>,
     recorder: Recorder,
     letters: Arc<Letters>,
     steps: Arc<Reached>,
@@ -166,12 +171,14 @@ impl Site {
         let notices = NoticeReceiver::start().await.unwrap();
         let tables = super::table::start(&clock).await;
         let source = super::scan::start(&clock).await;
+        let loyalty = Platforms::start(&clock).await;
         let rewrites = [
             (VENDOR.to_owned(), twin.api_url()),
             (RECEIVER.to_owned(), receiver.api_url().unwrap()),
             (NOTICES.to_owned(), notices.url.clone()),
         ];
         let hosts = tables.origins().chain(source.origins()).map(|(origin, at)| (origin.to_owned(), at));
+        let hosts = hosts.chain(loyalty.rewrites());
         let rewrites: BTreeMap<String, String> = rewrites.into_iter().chain(hosts).collect();
         let wiring = Wiring {
             http: Http::new(HttpTimes::default(), rewrites).unwrap(),
@@ -204,9 +211,11 @@ impl Site {
             receiver,
             tables,
             source,
+            loyalty,
             notices,
             prefix,
             vault: owner.vault,
+            ledger: owner.ledger,
             recorder,
             api,
             token,

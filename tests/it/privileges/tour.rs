@@ -14,7 +14,7 @@ use muster_twins::heyloyalty::{Fault, FaultKind, FaultMatch, RetryAfter, SeedLis
 use serde_json::{Value, json};
 
 use super::site::Site;
-use super::{receiver, scan, table};
+use super::{loyalty, receiver, scan, table};
 
 /// As many as go in one file.
 const CROWD: usize = 200;
@@ -34,6 +34,7 @@ pub(super) async fn whole(site: &mut Site) {
         lose_credentials(site, lane).await;
     }
     receiver::whole(site).await;
+    loyalty::whole(site).await;
     table::whole(site).await;
     scan::whole(site).await;
     prepare_in_trouble(site).await;

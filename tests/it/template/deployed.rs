@@ -32,7 +32,7 @@ impl<'a> Deployed<'a> {
         }
         parameters.extend(given);
         let mut deployed = Self { stack, path, parameters, nested: BTreeMap::new() };
-        for nested in deployed.resources("AWS::CloudFormation::Stack") {
+        for nested in in_order(deployed.resources("AWS::CloudFormation::Stack")) {
             let file = format!("infra/{}", nested.property("TemplateURL").and_then(Node::text).unwrap());
             let path = format!("{}{}.", deployed.path, nested.name);
             let mut given: BTreeMap<String, String> = deployed.pseudo_parameters();
@@ -42,6 +42,11 @@ impl<'a> Deployed<'a> {
             deployed.nested.insert(nested.name.to_owned(), Self::new(stacks, &file, path, given));
         }
         deployed
+    }
+
+    /// As `resources`, of several types.
+    pub(super) fn resources_of(&self, kinds: &[&str]) -> Vec<Resource<'a>> {
+        kinds.iter().flat_map(|kind| self.resources(kind)).collect()
     }
 
     fn pseudo_parameters(&self) -> BTreeMap<String, String> {
@@ -196,4 +201,18 @@ impl<'a> Deployed<'a> {
             (kind, _) => panic!("{path}: not known of {kind}"),
         }
     }
+}
+
+/// Each behind those whose outputs it is handed.
+fn in_order(mut waiting: Vec<Resource<'_>>) -> Vec<Resource<'_>> {
+    let mut ordered = Vec::new();
+    while !waiting.is_empty() {
+        let needs = |one: &Resource<'_>, other: &Resource<'_>| {
+            let output = format!("{}.Outputs.", other.name);
+            one.body.texts().iter().any(|(text, _)| text.contains(&output))
+        };
+        let free = waiting.iter().position(|one| !waiting.iter().any(|other| needs(one, other)));
+        ordered.push(waiting.remove(free.expect("stacks that wait for each other")));
+    }
+    ordered
 }

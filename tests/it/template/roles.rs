@@ -52,7 +52,8 @@ fn of_stacks(stacks: &[Stack], parameters: &[(&str, &str)]) -> Vec<Role> {
 
 fn managed<'d, 'a>(root: &'d Deployed<'a>) -> Vec<(&'d Deployed<'a>, Resource<'a>)> {
     let all = root.all().into_iter();
-    all.flat_map(|stack| stack.resources("AWS::IAM::ManagedPolicy").into_iter().map(move |one| (stack, one))).collect()
+    let kinds = ["AWS::IAM::ManagedPolicy", "AWS::IAM::Policy"];
+    all.flat_map(|stack| stack.resources_of(&kinds).into_iter().map(move |one| (stack, one))).collect()
 }
 
 /// The name of the function that has the role.

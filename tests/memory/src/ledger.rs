@@ -1,12 +1,12 @@
 //! Flights, claims, budgets, jobs, erasures, counters and marks.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use async_trait::async_trait;
 use jiff::Timestamp;
 use muster::model::budget::{Allowance, Grant, Spend};
 use muster::model::{
-    ActivationId, AuthorizationId, Flight, FlightId, Job, JobId, KeyHash, PersonKey, Scan, ScanId, SourceId,
+    ActivationId, AuthorizationId, Flight, FlightId, Job, JobId, KeyHash, PersonKey, Scan, ScanId, SourceId, Timer,
 };
 use muster::ports::{Claim, Ledger, PortResult};
 use parking_lot::Mutex;
@@ -28,6 +28,7 @@ struct State {
     claims: BTreeMap<ActivationId, BTreeMap<KeyHash, Holding>>,
     allowances: BTreeMap<AuthorizationId, Allowance>,
     erasures: BTreeMap<PersonKey, Timestamp>,
+    timers: BTreeSet<Timer>,
     counters: BTreeMap<String, u64>,
     marks: BTreeMap<String, Timestamp>,
 }
@@ -206,6 +207,21 @@ impl Ledger for Notes {
         if state.erasures.get(&person) == Some(&noted_at) {
             state.erasures.remove(&person);
         }
+        Ok(())
+    }
+
+    async fn set_timer(&self, timer: &Timer) -> PortResult<()> {
+        self.state.lock().timers.insert(timer.clone());
+        Ok(())
+    }
+
+    async fn due_timers(&self, now: Timestamp, most: usize) -> PortResult<Vec<Timer>> {
+        let state = self.state.lock();
+        Ok(state.timers.iter().take_while(|timer| timer.is_due(now)).take(most).cloned().collect())
+    }
+
+    async fn clear_timer(&self, timer: &Timer) -> PortResult<()> {
+        self.state.lock().timers.remove(timer);
         Ok(())
     }
 

@@ -110,6 +110,7 @@ pub fn transition_of(change: &Change) -> Option<(Transition, &AudienceId)> {
         Fact::Left { audience } => Some((Transition::Left, audience)),
         Fact::Attribute { .. }
         | Fact::Sighted { .. }
+        | Fact::Happened { .. }
         | Fact::Profile
         | Fact::Suppression(_)
         | Fact::MergedInto { .. }

@@ -9,8 +9,8 @@ use muster::model::accounting::Accounting;
 use muster::model::pending::RecordShape;
 use muster::model::standing::Account;
 use muster::model::{
-    Activation, ActivationId, Effect, EffectId, EffectState, Outcome, Path, Person, PersonKey, RecordId, Standing,
-    Transition,
+    Activation, ActivationId, EarnedBy, Effect, EffectId, EffectState, Outcome, Path, Person, PersonKey, RecordId,
+    Standing,
 };
 use parking_lot::Mutex;
 
@@ -68,11 +68,12 @@ impl Watch {
             }
         }
         for earned in &person.outbox {
-            let kind = match earned.transition {
-                Transition::Entered => "audience.entered",
-                Transition::Left => "audience.left",
+            let (kind, of) = match &earned.by {
+                EarnedBy::Entered { audience, .. } => ("audience.entered", audience.as_str()),
+                EarnedBy::Left { audience } => ("audience.left", audience.as_str()),
+                EarnedBy::Happened { event, .. } => ("person.event", event.as_str()),
             };
-            let event = (kind.to_owned(), earned.audience.to_string(), earned.occurred_at.to_string());
+            let event = (kind.to_owned(), of.to_owned(), earned.occurred_at.to_string());
             state.earned.entry(event).or_insert_with(|| (person.key, earned.id.clone()));
         }
         for (activation, standing) in standings {

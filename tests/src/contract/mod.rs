@@ -98,6 +98,24 @@ macro_rules! contract_suite {
     };
 }
 
+/// Makes a test of every promise that a destination can keep which holds nothing of people: it is told of effects alone.
+#[macro_export]
+macro_rules! contract_suite_of_effects {
+    ($world:expr) => {
+        $crate::contract_promises! { $world;
+            access::good_credentials_are_found_good
+            access::what_there_is_to_pick_from_is_found
+            access::origins_are_encrypted
+            access::unknown_settings_are_refused_with_their_path
+            access::unknown_credentials_are_refused_with_their_path
+            prepare::preparing_touches_nobody
+            preview::what_is_shown_is_what_is_sent
+            people::nobody_is_told_of
+            secrecy::nothing_personal_is_told
+        }
+    };
+}
+
 #[doc(hidden)]
 #[macro_export]
 macro_rules! contract_promises {

@@ -222,3 +222,22 @@ pub async fn every_item_has_its_verdict(world: &dyn VendorWorld) {
         }
     }
 }
+
+/// Of a destination that holds nothing of people: whatever is so of them, nothing is asked or told.
+pub async fn nobody_is_told_of(world: &dyn VendorWorld) {
+    world.put(1, Standing::Reachable);
+    let bench = Bench::prepared(world).await;
+    let (before, requests) = (world.record(1), world.requests());
+    let items = [
+        bench.show(1, &Want::entered()),
+        bench.show(1, &Want::left()),
+        bench.tell(1, 0, &Action::Leave),
+        bench.tell(1, 0, &Action::Forget),
+    ];
+    for items in items {
+        for verdict in bench.deliver(Mode::Live, &items).await.values() {
+            assert!(matches!(verdict, Verdict::Filtered { open: false, .. }), "{verdict:?}");
+        }
+    }
+    assert_eq!((world.record(1), world.requests()), (before, requests));
+}

@@ -3,7 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
-use muster::model::{Asking, Flight, FlightKind, JobStatus, KeyHash, Lane, PersonKey, Scan, ScanStatus};
+use muster::model::{
+    Asking, Flight, FlightKind, JobStatus, KeyHash, Lane, PersonKey, Scan, ScanStatus, SourceId, Timer,
+};
 use muster::ports::{Claim, Ports};
 
 use super::PortWorld;
@@ -246,6 +248,43 @@ pub async fn an_erasure_noted_again_outlives_the_end_of_the_first(world: &impl P
     ports.ledger.clear_erasure(key(1), start()).await.unwrap();
     assert_eq!(ports.ledger.erasures().await.unwrap(), [(key(1), after(1))]);
     ports.ledger.clear_erasure(key(2), start()).await.unwrap();
+}
+
+pub async fn timers_are_found_when_their_time_has_come(world: &impl PortWorld) {
+    let ports = world.ports().await;
+    let source: SourceId = "air".parse().unwrap();
+    let timer =
+        |hours: i64, person| Timer::new(start() + jiff::SignedDuration::from_hours(hours), source.clone(), key(person));
+    for one in [timer(30, 3), timer(2, 2), timer(1, 1), timer(1, 1), timer(1, 4)] {
+        ports.ledger.set_timer(&one).await.unwrap();
+    }
+    let due = async |hours: i64, most| {
+        // They ring in whole seconds, never before their time.
+        let now = start() + jiff::SignedDuration::from_hours(hours) + jiff::SignedDuration::from_secs(1);
+        ports.ledger.due_timers(now, most).await.unwrap()
+    };
+    assert_eq!(due(0, 10).await, []);
+    assert_eq!(due(1, 10).await.into_iter().collect::<BTreeSet<_>>(), BTreeSet::from([timer(1, 1), timer(1, 4)]));
+    assert_eq!(due(1, 1).await.len(), 1);
+    ports.ledger.clear_timer(&timer(1, 1)).await.unwrap();
+    assert_eq!(due(3, 10).await, [timer(1, 4), timer(2, 2)]);
+    // After days in which nobody looked, too.
+    assert_eq!(due(300, 10).await, [timer(1, 4), timer(2, 2), timer(30, 3)]);
+    for one in [timer(1, 4), timer(2, 2), timer(30, 3), timer(30, 3)] {
+        ports.ledger.clear_timer(&one).await.unwrap();
+    }
+    assert_eq!(due(300, 10).await, []);
+    // One for a day that was over and forgotten is found all the same.
+    ports.ledger.set_timer(&timer(5, 5)).await.unwrap();
+    assert_eq!(due(300, 10).await, [timer(5, 5)]);
+}
+
+pub async fn a_timer_never_rings_before_its_time(world: &impl PortWorld) {
+    let ports = world.ports().await;
+    let at = start() + jiff::SignedDuration::from_millis(1);
+    ports.ledger.set_timer(&Timer::new(at, "air".parse().unwrap(), key(1))).await.unwrap();
+    assert_eq!(ports.ledger.due_timers(start(), 10).await.unwrap(), []);
+    assert_eq!(ports.ledger.due_timers(at + jiff::SignedDuration::from_secs(1), 10).await.unwrap().len(), 1);
 }
 
 pub async fn eight_who_count_are_all_counted(world: &impl PortWorld) {

@@ -85,6 +85,8 @@ macro_rules! port_suite {
             ledger::scans_are_listed_newest_first_and_by_source
             ledger::an_erasure_is_noted_until_it_is_cleared
             ledger::an_erasure_noted_again_outlives_the_end_of_the_first
+            ledger::timers_are_found_when_their_time_has_come
+            ledger::a_timer_never_rings_before_its_time
             effects::an_effect_comes_back_as_it_was_written
             effects::an_effect_of_an_outdated_revision_is_not_written
             effects::of_eight_who_would_send_an_effect_one_does

@@ -1,6 +1,9 @@
 //! A world for each destination, and the list of them.
 
+pub mod bloomreach;
+pub mod braze;
 pub mod cheetah_digital;
+pub mod eagle_eye_air;
 pub mod heyloyalty;
 pub mod webhook;
 
@@ -8,7 +11,10 @@ use muster_twins::webhook::{FaultKind, RetryAfter};
 
 use crate::contract::world::{Pause, Trouble};
 
+pub use bloomreach::BloomreachWorld;
+pub use braze::BrazeWorld;
 pub use cheetah_digital::CheetahDigitalWorld;
+pub use eagle_eye_air::EagleEyeAirWorld;
 pub use heyloyalty::HeyloyaltyWorld;
 pub use webhook::WebhookWorld;
 

@@ -53,7 +53,7 @@ async fn settings_that_cannot_work_are_refused() {
         (lytics(&json!({"identifiers": {"user_id": "user_id"}})), "must say which member of the profile is `email`"),
         (lytics(&json!({"backfill_til": null})), "backfill_til"),
         (lytics(&json!({"named_by": "name"})), "expected `slug` or `id`"),
-        (with("format", json!({"kind": "segment"})), "expected `muster` or `lytics`"),
+        (with("format", json!({"kind": "segment"})), "expected one of `muster`, `lytics`, `eagle_eye_air`"),
     ] {
         let told = fixture.post("/v1/sources", new.clone()).await;
         assert!(told.status.is_client_error(), "{new}: {}", told.text);

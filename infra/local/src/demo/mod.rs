@@ -3,6 +3,7 @@
 
 pub mod cheetah;
 pub mod compare;
+pub mod eagle_eye;
 pub mod events;
 mod play;
 mod report;

@@ -128,6 +128,16 @@ impl Player {
         Ok(accepted)
     }
 
+    /// Sends changes of Muster's own form to a source, all of which must be taken.
+    pub(super) async fn tell(&self, source: &str, proof: (&str, &str), changes: &Value) -> Result<(), String> {
+        let request = self.client.post(format!("{}/v1/ingest/{source}", self.url)).header(proof.0, proof.1);
+        let answer = request.json(changes).send().await.map_err(|error| format!("ingest: {error}"))?;
+        let status = answer.status();
+        let said: Value = answer.json().await.map_err(|error| format!("ingest: {error}"))?;
+        let is_whole = said["rejected"].as_array().is_some_and(Vec::is_empty);
+        if status.is_success() && is_whole { Ok(()) } else { Err(format!("ingest was answered {status}: {said}")) }
+    }
+
     /// Waits until nothing is under way; answers the accounting, in which nothing should wait any more.
     pub(super) async fn wait_until_quiet(&self, system: &System, talk: Talk) -> Result<Value, String> {
         let bar = bar(talk, 1, "changes delivered");

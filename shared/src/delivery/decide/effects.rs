@@ -4,13 +4,18 @@
 use std::collections::BTreeSet;
 
 use jiff::{SignedDuration, Timestamp};
+use sha2::{Digest, Sha256};
 
 use crate::delivery::plan::SUPPRESSED;
 use crate::delivery::settle::NO_KEY;
 use crate::destination::{Applied, Failure, Performance, Testimony};
-use crate::model::effect::{Asked, Performed};
-use crate::model::{Activation, ActivationId, Earned, Effect, EffectId, EffectState, Identifier, Person, PersonKey};
-use crate::model::{Lane, Reason};
+use crate::model::budget::{Ask, Budget, Spend};
+use crate::model::effect::{Asked, Move, Performed};
+use crate::model::{
+    Activation, ActivationId, AuthorizationId, Earned, EarnedBy, Effect, EffectId, EffectState, Identifier, Person,
+    PersonKey,
+};
+use crate::model::{Lane, Reason, RunId};
 use crate::ports::PersonWrite;
 
 /// How often a row that others write is read again for its outbox. Whoever looks next removes what stayed.
@@ -36,6 +41,23 @@ pub enum Withheld {
     No,
     /// The person must not be targeted.
     Suppressed,
+}
+
+/// Why an activation paused.
+pub const AT_THE_CAP: &str = "as many effects as its settings allow in an hour or a day have happened; what waits is counted \
+                              as effects_open: let it go on, or allow more";
+
+/// What is asked of a cap, and under which name it is counted: anew whenever somebody decided about the activation, so
+/// that letting it go on allows as many again.
+pub fn cap_of(activation: &Activation, cap: Budget, want: usize, now: Timestamp) -> (AuthorizationId, Spend) {
+    let name = format!("{}:{}", activation.transitions, activation.id);
+    let digest = hex::encode(Sha256::digest(name.as_bytes()));
+    let account =
+        format!("cap.{}", digest.get(..32).unwrap_or(&digest)).parse().expect("hexadecimal digits are a slug");
+    let want = u32::try_from(want).unwrap_or(u32::MAX);
+    // Nothing is under way at the same time as far as this is concerned, and nobody waits.
+    let (run, patience) = (RunId(0), SignedDuration::ZERO);
+    (account, Spend::Take(Ask { budget: cap, lane: Lane::Live, want, run, ends_at: now, patience }))
 }
 
 /// Effects that are at an end: the same id may stand for another one later.
@@ -92,6 +114,39 @@ pub fn lookout(row: Option<&Effect>, lane: Lane) -> Lookout {
         (Some(EffectState::Sent), _) => Lookout::Finder,
         (_, Lane::Bulk) => Lookout::Walk,
         (_, Lane::Live) => Lookout::Writer,
+    }
+}
+
+/// Whether what happened to the person later is told behind this effect.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum HoldsUp {
+    /// It is not.
+    Nobody,
+    /// It is: this one certainly did not happen and is tried again.
+    Later,
+    /// It is, for a moment: somebody is telling of this one.
+    ForNow,
+}
+
+/// How long somebody takes who is telling of an effect, mostly.
+pub const SOON: SignedDuration = SignedDuration::from_secs(5);
+
+/// Whether effects of this kind are told in the order in which they came about. A reward does not wait for another one.
+pub fn is_told_in_order(earned: &Earned) -> bool {
+    match earned.by {
+        EarnedBy::Happened { .. } => true,
+        EarnedBy::Entered { .. } | EarnedBy::Left { .. } => false,
+    }
+}
+
+/// Whether later ones of its person wait for an effect with this row, of which `next` is to be done. What nobody knows of
+/// holds up nobody: it may take days.
+pub fn holds_up(earned: &Earned, row: Option<&Effect>, next: Move) -> HoldsUp {
+    match (row.map(|row| &row.state), next) {
+        _ if !is_told_in_order(earned) => HoldsUp::Nobody,
+        (Some(EffectState::Pending { .. }), Move::Wait(_)) => HoldsUp::Later,
+        (Some(EffectState::Sent), Move::Wait(_)) => HoldsUp::ForNow,
+        (_, Move::Send | Move::Ask | Move::Wait(_) | Move::Rest | Move::Remove) => HoldsUp::Nobody,
     }
 }
 

@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::destination::strict;
-use crate::model::effect::Again;
+use crate::model::effect::{Again, Events};
 use crate::model::{Endpoint, Transition};
 use crate::ports::Secret;
 use crate::standard_webhooks::key_of;
@@ -28,6 +28,9 @@ pub struct Settings {
     /// Transitions that are told once each, as events.
     #[serde(default)]
     pub events: Vec<Transition>,
+    /// Which events of people are passed on, once each.
+    #[serde(default)]
+    pub pass_on: Events,
     /// How often the same transition of a person into the same audience is an event.
     #[serde(default)]
     pub again: Again,
@@ -91,7 +94,7 @@ impl Settings {
         if settings.in_doubt == InDoubt::Ask && settings.ask_url.is_none() {
             return Err("$.ask_url: `in_doubt` is `ask`, so say where to ask".to_owned());
         }
-        if settings.records == Records::None && settings.events.is_empty() {
+        if settings.records == Records::None && settings.events.is_empty() && settings.pass_on == Events::None {
             return Err("$.events: with neither records nor events nothing would be sent".to_owned());
         }
         match settings.again {

@@ -8,7 +8,7 @@ use serde_json::{Map, Value as Json, json};
 
 use crate::destination::said::redact;
 use crate::destination::{Action, Applied, Failure, Item, ItemId, Links, Shows, Task, Verdict, Verdicts};
-use crate::model::{AttributeId, AudienceId, FieldName, Reason, Transition, Value};
+use crate::model::{AttributeId, AudienceId, EarnedBy, FieldName, Reason, Value};
 
 /// What is posted.
 #[derive(Serialize)]
@@ -96,18 +96,20 @@ fn membership(shows: &Shows) -> Membership<'_> {
 
 /// The message of an event.
 pub(super) fn event(activation: &str, task: &Task) -> Message<Json> {
-    let earned = &task.earned;
-    let kind = match earned.transition {
-        Transition::Entered => "audience.entered",
-        Transition::Left => "audience.left",
+    let id = task.key.expose();
+    let (kind, data) = match &task.earned.by {
+        EarnedBy::Entered { audience, properties } => (
+            "audience.entered",
+            json!({ "activation": activation, "id": id, "audience": audience, "properties": properties }),
+        ),
+        EarnedBy::Left { audience } => {
+            ("audience.left", json!({ "activation": activation, "id": id, "audience": audience, "properties": {} }))
+        }
+        EarnedBy::Happened { event, details } => {
+            ("person.event", json!({ "activation": activation, "id": id, "event": event, "details": details }))
+        }
     };
-    let data = json!({
-        "activation": activation,
-        "id": task.key.expose(),
-        "audience": earned.audience,
-        "properties": earned.properties,
-    });
-    Message { kind, timestamp: earned.occurred_at, data }
+    Message { kind, timestamp: task.earned.occurred_at, data }
 }
 
 /// The `webhook-id` of an event, the same for all tries.

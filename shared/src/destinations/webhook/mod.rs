@@ -71,8 +71,9 @@ impl Destination for Webhook {
     }
 
     fn earns(&self, settings: &serde_json::Value) -> Earning {
-        Settings::read(settings)
-            .map_or_else(|_| Earning::default(), |settings| Earning { on: settings.events, again: settings.again })
+        let earning =
+            |settings: Settings| Earning { on: settings.events, again: settings.again, events: settings.pass_on };
+        Settings::read(settings).map_or_else(|_| Earning::default(), earning)
     }
 
     fn check_credentials(&self, credentials: &Secret) -> Result<(), String> {

@@ -14,7 +14,7 @@ use crate::destination::{
 };
 use crate::http::Answer;
 use crate::model::effect::Again;
-use crate::model::{AttributeLink, AttributeType, Earned, Identifier, PersonKey, RecordId, Transition, Value};
+use crate::model::{AttributeLink, AttributeType, Details, Earned, Identifier, PersonKey, RecordId, Transition, Value};
 use crate::ports::Secret;
 
 const ANSWER: &str = include_str!("fixtures/results.json");
@@ -72,6 +72,34 @@ fn the_message_of_records() {
 fn the_messages_of_events() {
     let messages = [Transition::Entered, Transition::Left].map(|transition| mapping::event("crm", &task(transition)));
     assert_json_snapshot!(messages);
+}
+
+#[test]
+fn the_message_of_an_event_that_is_passed_on() {
+    let details = Details(json!({"value": 2.5, "basket": {"lines": [1, 2]}}).as_object().unwrap().clone());
+    let (event, id) = ("coupon_redeemed".parse().unwrap(), "e-1".parse().unwrap());
+    let before = task(Transition::Entered);
+    let earned = Earned::by_event(&before.earned.activation, &event, &id, &details, before.earned.occurred_at);
+    assert_json_snapshot!(mapping::event("crm", &Task { earned, ..before }), @r#"
+    {
+      "type": "person.event",
+      "timestamp": "2026-01-05T07:00:00Z",
+      "data": {
+        "activation": "crm",
+        "id": "anna@example.com",
+        "event": "coupon_redeemed",
+        "details": {
+          "value": 2.5,
+          "basket": {
+            "lines": [
+              1,
+              2
+            ]
+          }
+        }
+      }
+    }
+    "#);
 }
 
 #[test]

@@ -216,6 +216,7 @@ impl Reader<'_> {
             | Fact::Left { .. }
             | Fact::Attribute { .. }
             | Fact::Sighted { .. }
+            | Fact::Happened { .. }
             | Fact::Profile
             | Fact::Suppression(_)
             | Fact::MergedInto { .. }

@@ -62,6 +62,7 @@ fn line(item: &Item) -> String {
         Fact::Profile => "profile".to_owned(),
         Fact::Attribute { .. }
         | Fact::Sighted { .. }
+        | Fact::Happened { .. }
         | Fact::Suppression(_)
         | Fact::MergedInto { .. }
         | Fact::Erased => panic!("Lytics says nothing of it"),

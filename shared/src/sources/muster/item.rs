@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use serde_json::{Map, Value as Json};
 
 use crate::model::{
-    Change, Fact, FieldName, Identifier, IdentifierType, Origin, PersonKey, Suppression, Value,
+    Change, Details, Fact, FieldName, Identifier, IdentifierType, Origin, PersonKey, Suppression, Value,
     ids::{AttributeId, AudienceId, InvalidId},
 };
 use crate::sources::{At, CLOCK_TOLERANCE, Flaw, Reading, Told, event_name};
@@ -26,6 +26,7 @@ pub(crate) enum Kind {
     Exited,
     Attribute,
     Sighted,
+    Event,
     Profile,
     Suppressed,
     Unsuppressed,
@@ -34,12 +35,13 @@ pub(crate) enum Kind {
 }
 
 impl Kind {
-    const NAMES: [(&'static str, Self); 10] = [
+    const NAMES: [(&'static str, Self); 11] = [
         ("audience.entered", Self::Entered),
         ("audience.exited", Self::Exited),
         ("audience.left", Self::Exited),
         ("attribute.changed", Self::Attribute),
         ("person.sighted", Self::Sighted),
+        ("person.event", Self::Event),
         ("profile.updated", Self::Profile),
         ("person.suppressed", Self::Suppressed),
         ("person.unsuppressed", Self::Unsuppressed),
@@ -97,11 +99,23 @@ fn refuse_strangers(members: &Members, kind: Kind, more: &[&str], at: At<'_>) ->
         Kind::Exited => &["audience"],
         Kind::Attribute => &["attribute", "value"],
         Kind::Sighted => &["address"],
+        Kind::Event => &["event", "event_id", "details"],
         Kind::Merged => &["into"],
         Kind::Profile | Kind::Suppressed | Kind::Unsuppressed | Kind::Erased => &[],
     };
     let common = ["id", "person", "fields", "origin", "occurred_at"];
-    let others = ["type", "audience", "audience_properties", "attribute", "value", "address", "into"];
+    let others = [
+        "type",
+        "audience",
+        "audience_properties",
+        "attribute",
+        "value",
+        "address",
+        "event",
+        "event_id",
+        "details",
+        "into",
+    ];
     for name in members.keys().map(String::as_str) {
         if common.contains(&name) || own.contains(&name) || more.contains(&name) {
             continue;
@@ -210,6 +224,18 @@ fn read_fact(
                     Some(address) => Fact::Sighted { address: address.into() },
                     None => return Ok(None),
                 },
+            }
+        }
+        Kind::Event => {
+            let invalid = |name| move |error: InvalidId| Flaw::new(at.member(name), error.to_string());
+            let details = match members.get("details") {
+                Some(json) => Details(object(json, at.member("details"))?.clone()),
+                None => Details::default(),
+            };
+            Fact::Happened {
+                event: text(members, "event", at)?.parse().map_err(invalid("event"))?,
+                id: text(members, "event_id", at)?.parse().map_err(invalid("event_id"))?,
+                details,
             }
         }
         Kind::Profile => Fact::Profile,

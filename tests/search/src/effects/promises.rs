@@ -84,9 +84,10 @@ pub fn earns(decisions: &Decisions, state: &State, change: usize) -> bool {
     };
     let Some(earned) = &decisions.earned[change] else { return false };
     let (before, after) = (state.written, state.written.and(Places::one(change)));
-    let happened = match earned.transition {
-        Transition::Entered => !is_inside(before) && is_inside(after),
-        Transition::Left => is_inside(before) && !is_inside(after),
+    let happened = match earned.transition() {
+        Some((Transition::Entered, _)) => !is_inside(before) && is_inside(after),
+        Some((Transition::Left, _)) => is_inside(before) && !is_inside(after),
+        None => true,
     };
     let earlier = state.due.iter().filter(|place| decisions.at(*place).id == earned.id);
     let counts = match decisions.scenario.again {

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
 use muster::model::budget::{Grant, Spend};
 use muster::model::{
-    ActivationId, AuthorizationId, Flight, FlightId, Job, JobId, KeyHash, PersonKey, Scan, ScanId, SourceId,
+    ActivationId, AuthorizationId, Flight, FlightId, Job, JobId, KeyHash, PersonKey, Scan, ScanId, SourceId, Timer,
 };
 use muster::ports::{Claim, Ledger, PortResult};
 
@@ -136,6 +136,18 @@ impl Ledger for Faulty<dyn Ledger> {
 
     async fn clear_erasure(&self, person: PersonKey, noted_at: Timestamp) -> PortResult<()> {
         self.around("ledger.clear_erasure", self.inner.clear_erasure(person, noted_at)).await
+    }
+
+    async fn set_timer(&self, timer: &Timer) -> PortResult<()> {
+        self.around("ledger.set_timer", self.inner.set_timer(timer)).await
+    }
+
+    async fn due_timers(&self, now: Timestamp, most: usize) -> PortResult<Vec<Timer>> {
+        self.around("ledger.due_timers", self.inner.due_timers(now, most)).await
+    }
+
+    async fn clear_timer(&self, timer: &Timer) -> PortResult<()> {
+        self.around("ledger.clear_timer", self.inner.clear_timer(timer)).await
     }
 
     async fn count(&self, name: &str, by: u64) -> PortResult<()> {
