@@ -3,6 +3,7 @@
 
 mod aws;
 mod batches;
+mod burst;
 mod cheetah_backfill;
 mod cheetah_digital;
 mod cheetah_import;
