@@ -9,7 +9,7 @@ use jiff::SignedDuration;
 use muster::steps::{Step, Steps};
 use muster_local::runner::Runner;
 use muster_tests::world::{Setup, World, change};
-use muster_twins::webhook::{EventView, Fault, FaultKind, RouteKind};
+use muster_twins::webhook::{EventView, Fault, FaultKind, Happening, RouteKind};
 use serde_json::{Value, json};
 
 /// An active activation that tells entering and leaving of `cats` as events, a minute after it began.
@@ -80,6 +80,24 @@ async fn a_live_entry_and_exit_are_told_once_each_with_what_the_source_added() {
     world.settle().await;
     assert!(world.receiver.events().iter().all(|event| event.arrived == 1), "state is sent again, events are not");
     assert_unharmed(&world);
+}
+
+#[tokio::test]
+async fn an_event_of_a_person_is_passed_on_once_by_its_name() {
+    for (pass_on, told) in [(json!("all"), 2), (json!({"only": ["visited"]}), 1), (json!("none"), 0)] {
+        let mut world = telling(json!({ "pass_on": pass_on })).await;
+        let event = |name: &str| json!({"type": "person.event", "event": name, "event_id": format!("{name}-1"), "details": {"pages": [1, 2]}});
+        let events = [now_is(&world, "anna", event("visited")), now_is(&world, "anna", event("called"))];
+        for _ in 0..2 {
+            world.ingest(&events).await;
+            world.settle().await;
+        }
+        let events = world.receiver.events();
+        assert_eq!(events.len(), told, "{events:?}");
+        assert!(events.iter().all(|one| (one.what, one.arrived) == (Happening::PassedOn, 1)), "{events:?}");
+        assert!(events.iter().all(|one| one.properties["pages"] == json!([1, 2])), "{events:?}");
+        assert_unharmed(&world);
+    }
 }
 
 #[tokio::test]
