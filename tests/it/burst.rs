@@ -20,10 +20,6 @@ fn minutes() -> usize {
 #[tokio::test]
 async fn a_burst_of_a_hundred_events_a_second_is_told_whole_and_at_once() {
     let mut world = LoyaltyWorld::new(json!({})).await;
-    for account in ["braze", "bloomreach"] {
-        let rate = json!({"requests_per_second": 400.0});
-        world.call("PATCH", &format!("/v1/authorizations/{account}"), rate).await;
-    }
     let wallets: Vec<String> = (0..CUSTOMERS)
         .map(|number| {
             let customer = format!("CUST-{number:06}");
