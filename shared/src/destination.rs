@@ -6,6 +6,7 @@ pub mod loyalty;
 pub(crate) mod parcels;
 mod read_back;
 pub(crate) mod said;
+pub(crate) mod status;
 pub(crate) mod strict;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -297,6 +298,11 @@ pub struct Item {
     pub memo: Option<serde_json::Value>,
 }
 
+/// Whom to take out, and whom to show, in this order: a key may be left by one person and taken by another.
+pub(crate) fn departures_first<'a>(items: impl IntoIterator<Item = &'a Item>) -> (Vec<&'a Item>, Vec<&'a Item>) {
+    items.into_iter().partition(|item| !matches!(item.action, Action::Show(_)))
+}
+
 /// An effect to be made to happen, or to be asked for.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Task {
@@ -430,6 +436,13 @@ pub enum Verdict {
     Failed(Failure),
 }
 
+impl Verdict {
+    /// The vendor has it, all but what these remarks name.
+    pub(crate) fn delivered(remarks: &[String]) -> Self {
+        Self::Delivered { said: Reason::new(remarks.join("; ")).to_string(), memo: None }
+    }
+}
+
 /// A failure, named after what the caller does next.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum Failure {
@@ -477,6 +490,11 @@ impl Failure {
     /// The activation cannot work as it is set up, for this reason.
     pub fn misconfigured(reason: impl AsRef<str>) -> Self {
         Self::Misconfigured { reason: Reason::new(reason) }
+    }
+
+    /// The credentials do not work, for this reason.
+    pub fn unauthorized(reason: impl AsRef<str>) -> Self {
+        Self::Unauthorized { reason: Reason::new(reason) }
     }
 
     /// The same failure where it is known otherwise whether the vendor may have applied it: of a read, say, which

@@ -13,9 +13,9 @@ use muster::steps::{Steps, Unwatched};
 use muster_local::demo::twin_clock;
 use muster_local::runner::Runner;
 use muster_local::system::{System, Wiring};
-use muster_twins::bloomreach::{BloomreachTwin, PrivateKey};
-use muster_twins::braze::BrazeTwin;
-use muster_twins::eagle_eye_air::{EagleEyeAirTwin, Emitted, SeedWallet};
+use muster_twins::bloomreach::{self, BloomreachTwin, PrivateKey};
+use muster_twins::braze::{self, BrazeTwin};
+use muster_twins::eagle_eye_air::{self, EagleEyeAirTwin, Emitted, SeedWallet};
 use serde_json::{Map, Value, json};
 
 use crate::call::{call_api, send};
@@ -36,6 +36,48 @@ const ATTRIBUTES: [(&str, &str); 6] = [
     ("ee_tier_transactions", "integer"),
     ("ee_tier_resets_at", "date_time"),
 ];
+
+/// The stand-ins.
+pub struct Platforms {
+    /// Where loyalty happens.
+    pub air: EagleEyeAirTwin,
+    /// Knows the key `key`.
+    pub braze: BrazeTwin,
+    /// Knows the key `id` with its secret `secret`, in `project`.
+    pub bloomreach: BloomreachTwin,
+}
+
+impl Platforms {
+    /// Empty ones, by this clock.
+    ///
+    /// # Panics
+    /// Where one does not start.
+    pub async fn start(clock: &Arc<JumpClock>) -> Self {
+        let air = eagle_eye_air::Options { clock: twin_clock(clock), ..eagle_eye_air::Options::default() };
+        let braze = braze::Options {
+            clock: twin_clock(clock),
+            keys: BTreeMap::from([("key".to_owned(), BTreeSet::from(["users.track".to_owned()]))]),
+            ..braze::Options::default()
+        };
+        let bloomreach = bloomreach::Options {
+            clock: twin_clock(clock),
+            project_token: "project".to_owned(),
+            keys: BTreeMap::from([("id".to_owned(), PrivateKey::new("secret"))]),
+            ..bloomreach::Options::default()
+        };
+        Self {
+            air: EagleEyeAirTwin::start(air).await.expect("the stand-in starts"),
+            braze: BrazeTwin::start(braze).await.expect("the stand-in starts"),
+            bloomreach: BloomreachTwin::start(bloomreach).await.expect("the stand-in starts"),
+        }
+    }
+
+    /// From the vendors' origins to the stand-ins.
+    pub fn rewrites(&self) -> impl Iterator<Item = (String, String)> {
+        let all = self.braze.origins().chain(self.bloomreach.origins()).chain(self.air.origins());
+        all.map(|(origin, at)| (origin.to_owned(), at))
+    }
+}
 
 /// An installation with its stand-ins.
 pub struct LoyaltyWorld {
@@ -74,29 +116,9 @@ impl LoyaltyWorld {
     async fn watched(format: Value, steps: Arc<dyn Steps>) -> Self {
         let start: Timestamp = "2026-03-01T10:00:00Z".parse().expect("a time");
         let clock = Arc::new(JumpClock::frozen_at(start));
-        let air = EagleEyeAirTwin::start(muster_twins::eagle_eye_air::Options {
-            clock: twin_clock(&clock),
-            ..muster_twins::eagle_eye_air::Options::default()
-        });
-        let air = air.await.expect("the stand-in starts");
-        let braze = BrazeTwin::start(muster_twins::braze::Options {
-            clock: twin_clock(&clock),
-            keys: BTreeMap::from([("key".to_owned(), BTreeSet::from(["users.track".to_owned()]))]),
-            ..muster_twins::braze::Options::default()
-        });
-        let braze = braze.await.expect("the stand-in starts");
-        let bloomreach = BloomreachTwin::start(muster_twins::bloomreach::Options {
-            clock: twin_clock(&clock),
-            project_token: "project".to_owned(),
-            keys: BTreeMap::from([("id".to_owned(), PrivateKey::new("secret"))]),
-            ..muster_twins::bloomreach::Options::default()
-        });
-        let bloomreach = bloomreach.await.expect("the stand-in starts");
-        let rewrites = BTreeMap::from([
-            (WALLET_API.to_owned(), air.api_url()),
-            ("https://rest.fra-01.braze.eu".to_owned(), braze.api_url()),
-            ("https://api.exponea.com".to_owned(), bloomreach.api_url()),
-        ]);
+        let platforms = Platforms::start(&clock).await;
+        let rewrites = platforms.rewrites().collect();
+        let Platforms { air, braze, bloomreach } = platforms;
         let wiring = Wiring { rewrites, steps, dice: Dice::seeded(7), ..Wiring::jumping(Arc::clone(&clock)) };
         let system = Arc::new(System::open(wiring).await.expect("the system opens"));
         let runner = Runner::new(Arc::clone(&system)).await.expect("the runner starts");

@@ -109,6 +109,7 @@ async fn store(
     parsed: Parsed,
     trace: TraceId,
 ) -> Result<(StatusCode, Json<Answer>), Problem> {
+    let sender = Sender::of(&source.format);
     let ignored = parsed.ignored_count();
     let Parsed { items, ignored: by_name, mut rejected, mut noted, timers, echoes } = parsed;
     for reference in echoes {
@@ -118,13 +119,15 @@ async fn store(
         0
     } else {
         let done = accept(&app.ports, &app.catalog, app.steps.as_ref(), source, items, trace).await?;
-        // AIR sends it again for a 429, and for nothing else. What was taken of it is known as a repeat.
-        if matches!(source.format, SourceFormat::EagleEyeAir(_)) && !done.rejected.is_empty() {
-            count_left_out(app, &source.id, BTreeMap::from([(row_too_large(source).to_owned(), 1)])).await?;
-            return Err(Problem::no_room_now());
-        }
-        if reads_answers(source) == ReadsAnswers::No && !done.rejected.is_empty() {
-            *noted.entry(row_too_large(source).to_owned()).or_default() += done.rejected.len() as u64;
+        match &sender.refusals {
+            Refusals::SentAgain { counted_as } if !done.rejected.is_empty() => {
+                count_left_out(app, &source.id, BTreeMap::from([((*counted_as).to_owned(), 1)])).await?;
+                return Err(Problem::no_room_now());
+            }
+            Refusals::Unread { counted_as } if !done.rejected.is_empty() => {
+                *noted.entry((*counted_as).to_owned()).or_default() += done.rejected.len() as u64;
+            }
+            Refusals::Read | Refusals::Unread { .. } | Refusals::SentAgain { .. } => {}
         }
         rejected.extend(done.rejected);
         rejected.sort_by_key(|one| one.index);
@@ -136,41 +139,45 @@ async fn store(
     }
     noted.extend(by_name);
     count_left_out(app, &source.id, noted).await?;
-    if accepted == 0 && ignored == 0 && !rejected.is_empty() && reads_answers(source) == ReadsAnswers::Yes {
+    if accepted == 0 && ignored == 0 && !rejected.is_empty() && sender.refusals == Refusals::Read {
         return Err(Problem::nothing_accepted(rejected));
     }
-    Ok((success(source), Json(Answer { accepted, ignored, rejected })))
+    Ok((sender.success, Json(Answer { accepted, ignored, rejected })))
 }
 
-/// AIR takes nothing but 200 and 201 for success, and gives up on the rest.
-fn success(source: &Source) -> StatusCode {
-    match source.format {
-        SourceFormat::Muster | SourceFormat::Lytics(_) => StatusCode::ACCEPTED,
-        SourceFormat::EagleEyeAir(_) => StatusCode::OK,
-    }
+/// What a sender makes of answers.
+struct Sender {
+    /// The status of success.
+    success: StatusCode,
+    refusals: Refusals,
 }
 
-/// Under which name changes are counted that a row does not take.
-fn row_too_large(source: &Source) -> &'static str {
-    match source.format {
-        SourceFormat::Muster | SourceFormat::Lytics(_) => lytics::notes::ROW_TOO_LARGE,
-        SourceFormat::EagleEyeAir(_) => eagle_eye_air::advice::ROW_TOO_LARGE,
-    }
+/// What a sender makes of what an answer says of single items.
+#[derive(PartialEq, Eq)]
+enum Refusals {
+    /// Somebody reads it.
+    Read,
+    /// Nobody does, and refusals may end a job: a body that can be read is never refused, and the source's owner is told
+    /// by a count of this name. <https://docs.lytics.com/docs/using-the-javascript-library>
+    Unread { counted_as: &'static str },
+    /// The same, but a 429 is sent again, and nothing else is. What was taken of it is known as a repeat.
+    SentAgain { counted_as: &'static str },
 }
 
-/// Whether somebody at the other end looks at what an answer says of single items.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum ReadsAnswers {
-    Yes,
-    /// Refusals may end a job at Lytics, and AIR gives up on what is refused: a body that can be read is never refused;
-    /// its owner is told by the counts. <https://docs.lytics.com/docs/using-the-javascript-library>
-    No,
-}
-
-fn reads_answers(source: &Source) -> ReadsAnswers {
-    match source.format {
-        SourceFormat::Muster => ReadsAnswers::Yes,
-        SourceFormat::Lytics(_) | SourceFormat::EagleEyeAir(_) => ReadsAnswers::No,
+impl Sender {
+    fn of(format: &SourceFormat) -> Self {
+        match format {
+            SourceFormat::Muster => Self { success: StatusCode::ACCEPTED, refusals: Refusals::Read },
+            SourceFormat::Lytics(_) => {
+                let refusals = Refusals::Unread { counted_as: lytics::notes::ROW_TOO_LARGE };
+                Self { success: StatusCode::ACCEPTED, refusals }
+            }
+            // It takes nothing but 200 and 201 for success.
+            SourceFormat::EagleEyeAir(_) => {
+                let refusals = Refusals::SentAgain { counted_as: eagle_eye_air::advice::ROW_TOO_LARGE };
+                Self { success: StatusCode::OK, refusals }
+            }
+        }
     }
 }
 

@@ -7,9 +7,10 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as Json};
 
-use super::Task;
+use super::parcels::Object;
+use super::{Failure, Performance, Performances, Task, Testimony};
 use crate::model::effect::Events;
-use crate::model::{EarnedBy, EventName};
+use crate::model::{EarnedBy, EventName, Reason};
 
 /// Loyalty events, and what they are called behind a platform's own beginning.
 const NAMES: [(&str, &str); 15] = [
@@ -69,6 +70,19 @@ pub enum InDoubt {
     SendAgain,
 }
 
+impl InDoubt {
+    /// What can be said of an event whose answer was lost.
+    pub(crate) fn testimony(self, platform: &str) -> Testimony {
+        match self {
+            Self::SendAgain => Testimony::Repeatable,
+            Self::Park => {
+                let lost = format!("{platform}'s answer was lost, and {platform} cannot be asked for an event");
+                Testimony::Untellable { reason: Reason::new(lost) }
+            }
+        }
+    }
+}
+
 /// An event as it is to be told.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Telling {
@@ -107,4 +121,25 @@ pub(crate) fn tell(task: &Task, settings: &EventSettings, style: impl FnOnce(&st
         }
     };
     Some(Telling { name, properties })
+}
+
+/// Objects of what is to be told, in the order given, and what became of the rest: of a transition a platform of events is
+/// not told.
+pub(crate) fn objects<'a>(
+    platform: &str,
+    effects: &'a [Task],
+    make: impl Fn(&Task) -> Option<Object>,
+) -> (Vec<(&'a Task, Object)>, Performances) {
+    let mut refused = Performances::new();
+    let mut made = Vec::with_capacity(effects.len());
+    for task in effects {
+        match make(task) {
+            Some(object) => made.push((task, object)),
+            None => {
+                let reason = Reason::new(format!("{platform} is told of events, not of transitions"));
+                refused.insert(task.id.clone(), Performance::Failed(Failure::Rejected { reason }));
+            }
+        }
+    }
+    (made, refused)
 }

@@ -220,6 +220,28 @@ pub enum Typed {
     List(Vec<String>),
 }
 
+impl Typed {
+    /// As JSON, null where it was cleared; of days and moments every API has a form of its own.
+    pub(crate) fn into_json(
+        self,
+        day: impl FnOnce(Date) -> serde_json::Value,
+        moment: impl FnOnce(Timestamp) -> serde_json::Value,
+    ) -> serde_json::Value {
+        match self {
+            Self::Null => serde_json::Value::Null,
+            Self::Boolean(flag) => flag.into(),
+            Self::Integer(number) => number.into(),
+            Self::Decimal(number) => {
+                number.to_string().parse().map_or(serde_json::Value::Null, serde_json::Value::Number)
+            }
+            Self::String(text) => text.into(),
+            Self::Date(date) => day(date),
+            Self::DateTime(at) => moment(at),
+            Self::List(items) => items.into(),
+        }
+    }
+}
+
 impl AttributeType {
     /// Reads `value` as this type; whole numbers are decimals too, and a moment may be cut to no day.
     ///

@@ -101,7 +101,7 @@ fn encoded(text: &str) -> impl std::fmt::Display + '_ {
 fn refused() -> Failure {
     let reason =
         "Lytics does not take the API token: look whether it has expired, may read segments, and may come from here";
-    Failure::Unauthorized { reason: Reason::new(reason) }
+    Failure::unauthorized(reason)
 }
 
 fn unreadable() -> Failure {

@@ -1,7 +1,6 @@
 //! The part of the tour that leads to Braze, Bloomreach and Eagle Eye AIR: what they have in common with the other
 //! platforms, and what must happen once.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use jiff::SignedDuration;
@@ -9,54 +8,20 @@ use muster::embedded::JumpClock;
 use muster::model::{Flight, FlightKind, Lane};
 use muster::ports::Clock;
 use muster_backfill::Task;
-use muster_local::demo::twin_clock;
+use muster_tests::loyalty::Platforms;
 use muster_tests::world::change;
-use muster_twins::bloomreach::{self, BloomreachTwin, PrivateKey};
-use muster_twins::braze::{self, BrazeTwin};
-use muster_twins::eagle_eye_air::{self, EagleEyeAirTwin, SeedCampaign, SeedWallet};
+use muster_twins::eagle_eye_air::{self, SeedCampaign, SeedWallet};
+use muster_twins::{bloomreach, braze};
 use serde_json::{Value, json};
 
 use super::site::Site;
 use super::tour::{A_WHILE, deliver, share_an_address, user};
 
-/// The stand-ins.
-pub(super) struct Platforms {
-    pub(super) braze: BrazeTwin,
-    pub(super) bloomreach: BloomreachTwin,
-    pub(super) air: EagleEyeAirTwin,
-}
-
-impl Platforms {
-    pub(super) async fn start(clock: &Arc<JumpClock>) -> Self {
-        let braze = braze::Options {
-            clock: twin_clock(clock),
-            keys: BTreeMap::from([("key".to_owned(), BTreeSet::from(["users.track".to_owned()]))]),
-            ..braze::Options::default()
-        };
-        let bloomreach = bloomreach::Options {
-            clock: twin_clock(clock),
-            project_token: "project".to_owned(),
-            keys: BTreeMap::from([("id".to_owned(), PrivateKey::new("secret"))]),
-            ..bloomreach::Options::default()
-        };
-        let air = eagle_eye_air::Options { clock: twin_clock(clock), ..eagle_eye_air::Options::default() };
-        let air = EagleEyeAirTwin::start(air).await.unwrap();
-        air.seed_campaign(SeedCampaign::points("WELCOME-100", 100));
-        Self {
-            braze: BrazeTwin::start(braze).await.unwrap(),
-            bloomreach: BloomreachTwin::start(bloomreach).await.unwrap(),
-            air,
-        }
-    }
-
-    pub(super) fn rewrites(&self) -> impl Iterator<Item = (String, String)> {
-        let all = self.braze.origins().chain(self.bloomreach.origins()).chain(self.air.origins());
-        all.map(|(origin, at)| (origin.to_owned(), at))
-    }
-
-    fn unexpected(&self) -> Vec<String> {
-        [self.braze.unexpected(), self.bloomreach.unexpected(), self.air.unexpected()].concat()
-    }
+/// The stand-ins, AIR's with a reward.
+pub(super) async fn platforms(clock: &Arc<JumpClock>) -> Platforms {
+    let platforms = Platforms::start(clock).await;
+    platforms.air.seed_campaign(SeedCampaign::points("WELCOME-100", 100));
+    platforms
 }
 
 /// A destination of these.
@@ -135,7 +100,9 @@ pub(super) async fn whole(site: &mut Site) {
         }
         lose_a_worker(site, platform).await;
     }
-    assert_eq!(site.loyalty.unexpected(), Vec::<String>::new());
+    let Platforms { braze, bloomreach, air } = &site.loyalty;
+    let unexpected = [braze.unexpected(), bloomreach.unexpected(), air.unexpected()].concat();
+    assert_eq!(unexpected, Vec::<String>::new());
 }
 
 async fn describe(site: &mut Site, platform: Platform) {

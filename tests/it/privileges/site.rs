@@ -27,6 +27,7 @@ use muster_local::demo::twin_clock;
 use muster_runtime::emulator::Emulator;
 use muster_runtime::recorder::{Call, Recorder, Units};
 use muster_tests::call::{call_api, send};
+use muster_tests::loyalty::Platforms;
 use muster_tests::notices::{NOTICES, NoticeReceiver};
 use muster_tests::world::{RECEIVER_SECRET, SECRET};
 use muster_twins::cheetah_digital::CheetahDigitalTwin;
@@ -35,7 +36,7 @@ use muster_twins::lytics::LyticsTwin;
 use muster_twins::webhook::{self, WebhookTwin};
 use serde_json::{Value, json};
 
-use super::loyalty::Platforms;
+use super::loyalty::platforms;
 
 const VENDOR: &str = "https://api.heyloyalty.com";
 pub(super) const RECEIVER: &str = "https://receiver.example";
@@ -171,7 +172,7 @@ impl Site {
         let notices = NoticeReceiver::start().await.unwrap();
         let tables = super::table::start(&clock).await;
         let source = super::scan::start(&clock).await;
-        let loyalty = Platforms::start(&clock).await;
+        let loyalty = platforms(&clock).await;
         let rewrites = [
             (VENDOR.to_owned(), twin.api_url()),
             (RECEIVER.to_owned(), receiver.api_url().unwrap()),

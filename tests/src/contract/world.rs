@@ -10,7 +10,8 @@ use muster::model::{Identifier, Value};
 use muster::ports::Secret;
 use serde_json::Value as Json;
 
-/// One destination with a fresh twin of its vendor, whose clock is the destination's own.
+/// One destination with a fresh twin of its vendor, whose clock is the destination's own. What a world need not say is
+/// said here for a vendor with nothing to pick from or to make, of which nobody unsubscribes.
 #[async_trait]
 pub trait VendorWorld: Send + Sync {
     /// The destination.
@@ -27,34 +28,52 @@ pub trait VendorWorld: Send + Sync {
     /// Settings that fit the twin.
     fn settings(&self) -> Json;
     /// Settings under which people who never were inside look otherwise than under [`Self::settings`].
-    fn settings_of_never(&self) -> Vec<Json>;
+    fn settings_of_never(&self) -> Vec<Json> {
+        Vec::new()
+    }
     /// The vendor's id of the list or table that [`Self::settings`] name; `None` where there is nothing at the
     /// vendor to pick from or to make, so that discovering and preparing ask it nothing.
-    fn place(&self) -> Option<String>;
+    fn place(&self) -> Option<String> {
+        None
+    }
     /// What one refusal of good credentials means.
-    fn refusals(&self) -> Refusals;
+    fn refusals(&self) -> Refusals {
+        Refusals::Believed
+    }
     /// Texts that make secrets and keys known wherever they appear.
     fn markers(&self) -> Vec<String>;
 
     /// The key of the person of this number; different numbers have different keys.
     fn key(&self, person: u16) -> Identifier;
     /// Whether the vendor can hold people in this way.
-    fn holds(&self, standing: Standing) -> Holds;
+    fn holds(&self, standing: Standing) -> Holds {
+        match standing {
+            Standing::Reachable => Holds::Yes,
+            Standing::Unsubscribed => Holds::No,
+        }
+    }
     /// Puts a person there.
     fn put(&self, person: u16, standing: Standing);
     /// A person who is there unsubscribes.
-    fn unsubscribe(&self, person: u16);
+    fn unsubscribe(&self, person: u16) {
+        panic!("person {person} cannot unsubscribe where nobody can");
+    }
     /// A person who is there is removed without a trace.
     fn vanish(&self, person: u16);
     /// What becomes of a person who is not there and is to be shown.
     fn strangers(&self) -> Strangers;
     /// For how long a memo may stand in for a look at the person, in minutes.
-    fn memo_minutes(&self) -> i64;
+    fn memo_minutes(&self) -> i64 {
+        0
+    }
 
     /// A person's membership as the vendor shows it; `None` where the person is not there.
     fn membership(&self, person: u16, audience: &LinkedAudience) -> Option<Membership>;
     /// As what a membership is to appear under these settings.
-    fn appears(&self, settings: &Json, membership: Membership) -> Membership;
+    fn appears(&self, settings: &Json, membership: Membership) -> Membership {
+        let _ = settings;
+        membership
+    }
     /// An attribute as the vendor shows it, null where it holds nothing.
     fn attribute(&self, person: u16, attribute: &LinkedAttribute) -> Option<Value>;
     /// As what a text is to appear.
@@ -62,12 +81,17 @@ pub trait VendorWorld: Send + Sync {
         text.to_owned()
     }
     /// The name that the vendor's users read for an audience; `None` where the vendor is told none.
-    fn label(&self, audience: &LinkedAudience) -> Option<String>;
+    fn label(&self, audience: &LinkedAudience) -> Option<String> {
+        let _ = audience;
+        None
+    }
     /// All that the vendor holds under a key, times of writing included; equal where nothing was written.
     fn record(&self, person: u16) -> String;
     /// Fields, columns, segments and their names; equal where nothing was made or changed, and always where
     /// there are none.
-    fn structure(&self) -> String;
+    fn structure(&self) -> String {
+        String::new()
+    }
 
     /// What was taken and is applied later is applied now.
     fn land(&self);

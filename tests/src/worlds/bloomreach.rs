@@ -17,7 +17,7 @@ use muster_twins::bloomreach::{
 use serde_json::{Value as Json, json};
 
 use super::fault_kind;
-use crate::contract::world::{Aim, Holds, Membership, Refusals, Standing, Strangers, Struck, Trouble, VendorWorld};
+use crate::contract::world::{Aim, Membership, Standing, Strangers, Struck, Trouble, VendorWorld};
 
 const ORIGIN: &str = "https://api.exponea.com";
 const PROJECT: &str = "zqproject";
@@ -95,31 +95,12 @@ impl VendorWorld for BloomreachWorld {
         })
     }
 
-    fn settings_of_never(&self) -> Vec<Json> {
-        Vec::new()
-    }
-
-    fn place(&self) -> Option<String> {
-        None
-    }
-
-    fn refusals(&self) -> Refusals {
-        Refusals::Believed
-    }
-
     fn markers(&self) -> Vec<String> {
         vec!["zqsecret".to_owned(), "zqtoken".to_owned(), "zqmarker".to_owned()]
     }
 
     fn key(&self, person: u16) -> Identifier {
         Identifier::normalise(&"customer_id".parse().unwrap(), &format!("zqmarker-{person:06}")).unwrap()
-    }
-
-    fn holds(&self, standing: Standing) -> Holds {
-        match standing {
-            Standing::Reachable => Holds::Yes,
-            Standing::Unsubscribed => Holds::No,
-        }
     }
 
     fn put(&self, person: u16, standing: Standing) {
@@ -129,20 +110,12 @@ impl VendorWorld for BloomreachWorld {
         }
     }
 
-    fn unsubscribe(&self, _: u16) {
-        panic!("nobody unsubscribes from properties");
-    }
-
     fn vanish(&self, person: u16) {
         assert!(self.twin.remove_person(self.key(person).expose()));
     }
 
     fn strangers(&self) -> Strangers {
         Strangers::Made
-    }
-
-    fn memo_minutes(&self) -> i64 {
-        0
     }
 
     fn membership(&self, person: u16, audience: &LinkedAudience) -> Option<Membership> {
@@ -154,24 +127,12 @@ impl VendorWorld for BloomreachWorld {
         )
     }
 
-    fn appears(&self, _: &Json, membership: Membership) -> Membership {
-        membership
-    }
-
     fn attribute(&self, person: u16, attribute: &LinkedAttribute) -> Option<Value> {
         Some(Value::from_json(&self.property(person, attribute.link.attribute.as_str())?).unwrap())
     }
 
-    fn label(&self, _: &LinkedAudience) -> Option<String> {
-        None
-    }
-
     fn record(&self, person: u16) -> String {
         format!("{:?}", self.twin.person(self.key(person).expose()))
-    }
-
-    fn structure(&self) -> String {
-        String::new()
     }
 
     fn land(&self) {

@@ -15,9 +15,7 @@ use muster_twins::braze::{BrazeTwin, Fault, FaultKind, ObjectLimit, Options, Pro
 use serde_json::{Value as Json, json};
 
 use super::fault_kind;
-use crate::contract::world::{
-    Aim, Holds, Membership, Pause, Refusals, Standing, Strangers, Struck, Trouble, VendorWorld,
-};
+use crate::contract::world::{Aim, Membership, Pause, Standing, Strangers, Struck, Trouble, VendorWorld};
 
 const ORIGIN: &str = "https://rest.fra-01.braze.eu";
 const KEY: &str = "zqsecretzqsecret";
@@ -90,18 +88,6 @@ impl VendorWorld for BrazeWorld {
         })
     }
 
-    fn settings_of_never(&self) -> Vec<Json> {
-        Vec::new()
-    }
-
-    fn place(&self) -> Option<String> {
-        None
-    }
-
-    fn refusals(&self) -> Refusals {
-        Refusals::Believed
-    }
-
     fn markers(&self) -> Vec<String> {
         vec!["zqsecret".to_owned(), "zqmarker".to_owned()]
     }
@@ -110,22 +96,11 @@ impl VendorWorld for BrazeWorld {
         Identifier::normalise(&"customer_id".parse().unwrap(), &format!("zqmarker-{person:06}")).unwrap()
     }
 
-    fn holds(&self, standing: Standing) -> Holds {
-        match standing {
-            Standing::Reachable => Holds::Yes,
-            Standing::Unsubscribed => Holds::No,
-        }
-    }
-
     fn put(&self, person: u16, standing: Standing) {
         match standing {
             Standing::Reachable => self.twin.seed_person(self.key(person).expose()),
             Standing::Unsubscribed => panic!("nobody unsubscribes from attributes"),
         }
-    }
-
-    fn unsubscribe(&self, _: u16) {
-        panic!("nobody unsubscribes from attributes");
     }
 
     fn vanish(&self, person: u16) {
@@ -137,18 +112,10 @@ impl VendorWorld for BrazeWorld {
         Strangers::Made
     }
 
-    fn memo_minutes(&self) -> i64 {
-        0
-    }
-
     fn membership(&self, person: u16, audience: &LinkedAudience) -> Option<Membership> {
         let person = self.person(person)?;
         let shown = person.attributes.get(&format!("audience_{}", audience.id)).and_then(Json::as_bool);
         Some(shown.map_or(Membership::Never, |inside| if inside { Membership::Inside } else { Membership::Left }))
-    }
-
-    fn appears(&self, _: &Json, membership: Membership) -> Membership {
-        membership
     }
 
     fn attribute(&self, person: u16, attribute: &LinkedAttribute) -> Option<Value> {
@@ -161,16 +128,8 @@ impl VendorWorld for BrazeWorld {
         value.map_or(Some(Value::Null), |value| Some(Value::from_json(value).unwrap()))
     }
 
-    fn label(&self, _: &LinkedAudience) -> Option<String> {
-        None
-    }
-
     fn record(&self, person: u16) -> String {
         format!("{:?}", self.person(person))
-    }
-
-    fn structure(&self) -> String {
-        String::new()
     }
 
     fn land(&self) {

@@ -18,7 +18,7 @@ use muster_twins::eagle_eye_air::{
 use serde_json::{Value as Json, json};
 
 use super::fault_kind;
-use crate::contract::world::{Aim, Holds, Membership, Refusals, Standing, Strangers, Struck, Trouble, VendorWorld};
+use crate::contract::world::{Aim, Membership, Standing, Strangers, Struck, Trouble, VendorWorld};
 
 const ORIGIN: &str = "https://wallet.sandbox.uk.eagleeye.com";
 const CLIENT: &str = "zqclient";
@@ -81,31 +81,12 @@ impl VendorWorld for EagleEyeAirWorld {
         json!({ "wallet_url": format!("{ORIGIN}{}", self.path), "rewards": { "cats": POINTS, "dogs": COUPON } })
     }
 
-    fn settings_of_never(&self) -> Vec<Json> {
-        Vec::new()
-    }
-
-    fn place(&self) -> Option<String> {
-        None
-    }
-
-    fn refusals(&self) -> Refusals {
-        Refusals::Believed
-    }
-
     fn markers(&self) -> Vec<String> {
         vec!["zqsecret".to_owned(), "zqmarker".to_owned()]
     }
 
     fn key(&self, person: u16) -> Identifier {
         Identifier::normalise(&"customer_id".parse().unwrap(), &format!("zqmarker{person}")).unwrap()
-    }
-
-    fn holds(&self, standing: Standing) -> Holds {
-        match standing {
-            Standing::Reachable => Holds::Yes,
-            Standing::Unsubscribed => Holds::No,
-        }
     }
 
     fn put(&self, person: u16, standing: Standing) {
@@ -118,10 +99,6 @@ impl VendorWorld for EagleEyeAirWorld {
         }
     }
 
-    fn unsubscribe(&self, _: u16) {
-        panic!("nobody unsubscribes from rewards");
-    }
-
     fn vanish(&self, person: u16) {
         let wallet = self.twin.wallet_of(self.key(person).expose()).unwrap();
         assert!(self.twin.set_standing(&wallet, WalletStanding::Deleted));
@@ -132,23 +109,11 @@ impl VendorWorld for EagleEyeAirWorld {
         Strangers::Filtered
     }
 
-    fn memo_minutes(&self) -> i64 {
-        0
-    }
-
     fn membership(&self, _: u16, _: &LinkedAudience) -> Option<Membership> {
         None
     }
 
-    fn appears(&self, _: &Json, membership: Membership) -> Membership {
-        membership
-    }
-
     fn attribute(&self, _: u16, _: &LinkedAttribute) -> Option<Value> {
-        None
-    }
-
-    fn label(&self, _: &LinkedAudience) -> Option<String> {
         None
     }
 
@@ -157,10 +122,6 @@ impl VendorWorld for EagleEyeAirWorld {
         let Some(id) = self.twin.wallet_of(self.key(person).expose()) else { return String::new() };
         let rewards: Vec<_> = self.twin.rewards().into_iter().filter(|reward| reward.wallet_id == id).collect();
         format!("{:?} {rewards:?}", self.twin.wallet(&id))
-    }
-
-    fn structure(&self) -> String {
-        String::new()
     }
 
     fn land(&self) {

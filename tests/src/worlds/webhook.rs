@@ -18,7 +18,7 @@ use muster_twins::webhook::{
 use serde_json::{Value as Json, json};
 
 use super::fault_kind;
-use crate::contract::world::{Aim, Holds, Membership, Refusals, Standing, Strangers, Struck, Trouble, VendorWorld};
+use crate::contract::world::{Aim, Membership, Standing, Strangers, Struck, Trouble, VendorWorld};
 
 /// 24 bytes whose Base64 can be read in a log.
 const SECRET: &str = "whsec_zqsecretzqsecretzqsecretzqsecret";
@@ -90,18 +90,6 @@ impl VendorWorld for WebhookWorld {
         json!({ "url": format!("{ORIGIN}/muster"), "answers": answers, "batch": BATCH })
     }
 
-    fn settings_of_never(&self) -> Vec<Json> {
-        Vec::new()
-    }
-
-    fn place(&self) -> Option<String> {
-        None
-    }
-
-    fn refusals(&self) -> Refusals {
-        Refusals::Believed
-    }
-
     fn markers(&self) -> Vec<String> {
         vec!["zqsecret".to_owned(), "zqmarker".to_owned()]
     }
@@ -110,22 +98,11 @@ impl VendorWorld for WebhookWorld {
         Identifier::normalise(&"email".parse().unwrap(), &format!("zqmarker{person}@example.test")).unwrap()
     }
 
-    fn holds(&self, standing: Standing) -> Holds {
-        match standing {
-            Standing::Reachable => Holds::Yes,
-            Standing::Unsubscribed => Holds::No,
-        }
-    }
-
     fn put(&self, person: u16, standing: Standing) {
         match standing {
             Standing::Reachable => self.twin.seed_person("another", self.key(person).expose()),
             Standing::Unsubscribed => panic!("nobody unsubscribes from a receiver"),
         }
-    }
-
-    fn unsubscribe(&self, _: u16) {
-        panic!("nobody unsubscribes from a receiver");
     }
 
     fn vanish(&self, person: u16) {
@@ -136,10 +113,6 @@ impl VendorWorld for WebhookWorld {
         Strangers::Made
     }
 
-    fn memo_minutes(&self) -> i64 {
-        0
-    }
-
     fn membership(&self, person: u16, audience: &LinkedAudience) -> Option<Membership> {
         let person = self.person(person)?;
         Some(match (person.standing, person.audiences.get(audience.id.as_str())) {
@@ -147,10 +120,6 @@ impl VendorWorld for WebhookWorld {
             (Told::Present, Some(AudienceView::Inside { .. })) => Membership::Inside,
             (Told::Present, Some(AudienceView::Never {}) | None) => Membership::Never,
         })
-    }
-
-    fn appears(&self, _: &Json, membership: Membership) -> Membership {
-        membership
     }
 
     fn attribute(&self, person: u16, attribute: &LinkedAttribute) -> Option<Value> {
@@ -164,16 +133,8 @@ impl VendorWorld for WebhookWorld {
         })
     }
 
-    fn label(&self, _: &LinkedAudience) -> Option<String> {
-        None
-    }
-
     fn record(&self, person: u16) -> String {
         format!("{:?}", self.person(person))
-    }
-
-    fn structure(&self) -> String {
-        String::new()
     }
 
     fn land(&self) {

@@ -6,9 +6,9 @@ use serde_json::{Value as Json, json};
 
 use super::config::{Credentials, Pass, Settings};
 use crate::destination::parcels::Object;
-use crate::destination::{Applied, Failure};
+use crate::destination::{Applied, Failure, status};
 use crate::http::{Answer, Session};
-use crate::model::{Endpoint, Reason};
+use crate::model::Endpoint;
 
 /// One project in one run.
 pub(super) struct Project<'a> {
@@ -62,8 +62,7 @@ impl<'a> Project<'a> {
 
 /// What an answer means.
 pub(super) fn judge(answer: &Answer) -> Result<Taken, Failure> {
-    let status = answer.status.as_u16();
-    let reason = |text: &str| Reason::new(format!("Bloomreach answered with status {status}{text}"));
+    let reason = |more: &str| status::reason("Bloomreach", answer, more);
     let open = |text| Failure::Retryable { reason: reason(text), applied: Applied::Open };
     match answer.status {
         status if status.is_success() => match answer.json().and_then(|json| Said::deserialize(json).ok()) {
@@ -75,13 +74,7 @@ pub(super) fn judge(answer: &Answer) -> Result<Taken, Failure> {
         StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => Err(Failure::Unauthorized {
             reason: reason(": the key is unknown, belongs to another project or lacks a permission"),
         }),
-        StatusCode::NOT_FOUND => Err(Failure::misconfigured(reason(": is this the API host?").to_string())),
-        StatusCode::TOO_MANY_REQUESTS => Err(Failure::RateLimited { retry_after: answer.retry_after }),
-        _ if (300..400).contains(&status) => {
-            Err(Failure::misconfigured(reason(": redirects are not followed").to_string()))
-        }
-        StatusCode::REQUEST_TIMEOUT => Err(open("")),
-        _ if answer.status.is_client_error() => Err(Failure::Rejected { reason: reason("") }),
-        _ => Err(open("")),
+        StatusCode::NOT_FOUND => Err(Failure::Misconfigured { reason: reason(": is this the API host?") }),
+        _ => Err(status::failure("Bloomreach", answer)),
     }
 }

@@ -79,8 +79,7 @@ fn show(settings: &Settings, links: &Links, shown: &Shown) -> (Object, Vec<Strin
         let value = shown.attributes.get(&link.attribute).unwrap_or(&Value::Null);
         match link.kind.read(value) {
             Ok(typed) => {
-                let value = written(typed).unwrap_or_else(|| settings.clear_by.value());
-                properties.insert(attribute_name(settings, &link.attribute), value);
+                properties.insert(attribute_name(settings, &link.attribute), written(settings, typed));
             }
             Err(reason) => remarks.push(format!("{} not sent: {reason}", link.attribute)),
         }
@@ -96,19 +95,10 @@ fn leave(settings: &Settings, links: &Links, outside: &Json) -> Object {
     audiences.chain(attributes).collect()
 }
 
-/// `None` where the value was cleared.
-fn written(typed: Typed) -> Option<Json> {
-    Some(match typed {
-        Typed::Null => return None,
-        Typed::Boolean(flag) => json!(flag),
-        Typed::Integer(number) => json!(number),
-        Typed::Decimal(number) => Json::Number(number.to_string().parse().ok()?),
-        Typed::String(text) => Json::String(text),
-        Typed::Date(date) => json!(date.to_string()),
-        // As everywhere in this API.
-        Typed::DateTime(moment) => seconds(moment),
-        Typed::List(items) => json!(items),
-    })
+/// Moments are numbers everywhere in this API.
+fn written(settings: &Settings, typed: Typed) -> Json {
+    let written = typed.into_json(|date| json!(date.to_string()), seconds);
+    if written.is_null() { settings.clear_by.value() } else { written }
 }
 
 /// An event as a command; `None` where something else earned the effect.
@@ -132,7 +122,7 @@ pub(super) fn nobody(settings: &Settings, at: Timestamp) -> Object {
 pub(super) fn verdict(taken: &Taken, place: usize, item: &Item, remarks: &[String]) -> Verdict {
     match failure(taken.results.get(place), item.key.expose()) {
         Some(failure) => Verdict::Failed(failure),
-        None => Verdict::Delivered { said: Reason::new(remarks.join("; ")).to_string(), memo: None },
+        None => Verdict::delivered(remarks),
     }
 }
 

@@ -14,16 +14,16 @@ use jiff::SignedDuration;
 use schemars::schema_for;
 use serde_json::Value as Json;
 
-use crate::destination::loyalty::InDoubt;
+use crate::destination::loyalty;
 use crate::destination::parcels::{self, Most, Object, Teller};
 use crate::destination::{
-    Action, Checked, Context, Destination, Discovered, Failure, Finding, Item, Links, Mode, Performance, Performances,
-    Preparation, Resend, Spec, Task, Testimony, Verdicts,
+    Checked, Context, Destination, Discovered, Failure, Finding, Item, Links, Mode, Performance, Performances,
+    Preparation, Resend, Spec, Task, Testimony, Verdicts, departures_first,
 };
 use crate::http::Session;
+use crate::model::Earning;
 use crate::model::budget::Budget;
 use crate::model::pending::RecordShape;
-use crate::model::{Earning, Reason};
 use crate::ports::Secret;
 
 use client::{Project, Taken};
@@ -105,11 +105,10 @@ impl Destination for Bloomreach {
 
     async fn deliver(&self, context: &Context<'_>, _lane: Mode, items: &[Item]) -> Result<Verdicts, Failure> {
         let (project, settings) = open(context)?;
-        let arrives = |item: &&Item| matches!(item.action, Action::Show(_));
-        let (arrivals, departures): (Vec<&Item>, Vec<&Item>) = items.iter().partition(arrives);
+        let (departures, arrivals) = departures_first(items);
         let arrive_at = context.now.saturating_add(AFTER).unwrap_or(context.now);
         let mut verdicts = Verdicts::new();
-        // A key may be left by one person and taken by another, and commands of one request go in any order.
+        // Commands of one request go in any order.
         for (items, at) in [(departures, context.now), (arrivals, arrive_at)] {
             let made = items.into_iter().map(|item| {
                 let mapping::Made { command, remarks } = mapping::person(&settings, context.links, item, at);
@@ -127,29 +126,14 @@ impl Destination for Bloomreach {
 
     async fn perform(&self, context: &Context<'_>, effects: &[Task]) -> Result<Performances, Failure> {
         let (project, settings) = open(context)?;
-        let mut performances = Performances::new();
-        let mut made = Vec::with_capacity(effects.len());
-        for task in effects {
-            match mapping::event(&settings, task) {
-                Some(command) => made.push((task, command)),
-                None => {
-                    let reason = Reason::new("Bloomreach is told of events, not of transitions");
-                    performances.insert(task.id.clone(), Performance::Failed(Failure::Rejected { reason }));
-                }
-            }
-        }
+        let make = |task: &Task| mapping::event(&settings, task);
+        let (made, mut performances) = loyalty::objects("Bloomreach", effects, make);
         performances.extend(parcels::perform(&project, made, most(&settings)).await);
         Ok(performances)
     }
 
     async fn ask(&self, context: &Context<'_>, _effect: &Task) -> Result<Testimony, Failure> {
-        Ok(match open(context)?.1.in_doubt {
-            InDoubt::SendAgain => Testimony::Repeatable,
-            InDoubt::Park => {
-                let reason = Reason::new("Bloomreach's answer was lost, and Bloomreach cannot be asked for an event");
-                Testimony::Untellable { reason }
-            }
-        })
+        Ok(open(context)?.1.in_doubt.testimony("Bloomreach"))
     }
 }
 
@@ -173,7 +157,6 @@ impl Teller for Project<'_> {
 
 fn open<'a>(context: &Context<'a>) -> Result<(Project<'a>, Settings), Failure> {
     let settings = Settings::read(context.settings).map_err(Failure::misconfigured)?;
-    let credentials =
-        Credentials::read(context.credentials).map_err(|error| Failure::Unauthorized { reason: Reason::new(error) })?;
+    let credentials = Credentials::read(context.credentials).map_err(Failure::unauthorized)?;
     Ok((Project::new(context.session, &settings, credentials), settings))
 }

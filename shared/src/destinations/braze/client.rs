@@ -5,9 +5,9 @@ use serde::Deserialize;
 use serde_json::Value as Json;
 
 use super::config::Credentials;
-use crate::destination::{Applied, Failure};
+use crate::destination::{Applied, Failure, status};
 use crate::http::{Answer, Session};
-use crate::model::{Endpoint, Reason};
+use crate::model::Endpoint;
 
 const PATH: &str = "/users/track";
 
@@ -57,8 +57,7 @@ impl<'a> Workspace<'a> {
 
 /// What an answer means.
 pub(super) fn judge(answer: &Answer) -> Result<Taken, Failure> {
-    let status = answer.status.as_u16();
-    let reason = |text: &str| Reason::new(format!("Braze answered with status {status}{text}"));
+    let reason = |more: &str| status::reason("Braze", answer, more);
     let open = |text| Failure::Retryable { reason: reason(text), applied: Applied::Open };
     match answer.status {
         StatusCode::OK | StatusCode::CREATED | StatusCode::ACCEPTED => {
@@ -71,19 +70,12 @@ pub(super) fn judge(answer: &Answer) -> Result<Taken, Failure> {
                 None => Err(open(" and with nothing that can be read")),
             }
         }
-        StatusCode::BAD_REQUEST | StatusCode::PAYLOAD_TOO_LARGE => Err(Failure::Rejected { reason: reason("") }),
         StatusCode::UNAUTHORIZED => {
             Err(Failure::Unauthorized { reason: reason(": the key is unknown, or belongs to another instance") })
         }
         StatusCode::FORBIDDEN => Err(Failure::Unauthorized { reason: reason(": the key lacks `users.track`") }),
-        StatusCode::NOT_FOUND => Err(Failure::misconfigured(reason(": is this the REST endpoint?").to_string())),
-        StatusCode::TOO_MANY_REQUESTS => Err(Failure::RateLimited { retry_after: answer.retry_after }),
-        _ if (300..400).contains(&status) => {
-            Err(Failure::misconfigured(reason(": redirects are not followed").to_string()))
-        }
-        StatusCode::REQUEST_TIMEOUT => Err(open("")),
-        _ if answer.status.is_client_error() => Err(Failure::Rejected { reason: reason("") }),
-        _ => Err(open("")),
+        StatusCode::NOT_FOUND => Err(Failure::Misconfigured { reason: reason(": is this the REST endpoint?") }),
+        _ => Err(status::failure("Braze", answer)),
     }
 }
 

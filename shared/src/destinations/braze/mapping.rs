@@ -38,7 +38,7 @@ pub(super) struct Made {
     pub(super) remarks: Vec<String>,
 }
 
-/// The object that brings an item. A key may be left by one person and taken by another: leaves go first.
+/// The object that brings an item.
 pub(super) fn person(settings: &Settings, links: &Links, item: &Item) -> Made {
     let object = addressed(settings, &item.key);
     let mut made = Made { object, remarks: Vec::new() };
@@ -190,16 +190,7 @@ fn insert(object: &mut Object, place: &[&str], value: Json) -> bool {
 
 fn written(typed: Typed, is_nested: bool) -> Json {
     let time = |text: String| if is_nested { json!({ "$time": text }) } else { Json::String(text) };
-    match typed {
-        Typed::Null => Json::Null,
-        Typed::Boolean(flag) => json!(flag),
-        Typed::Integer(number) => json!(number),
-        Typed::Decimal(number) => number.to_string().parse().map_or(Json::Null, Json::Number),
-        Typed::String(text) => Json::String(text),
-        Typed::Date(date) => time(date.to_string()),
-        Typed::DateTime(moment) => time(moment.to_string()),
-        Typed::List(items) => json!(items),
-    }
+    typed.into_json(|date| time(date.to_string()), |moment| time(moment.to_string()))
 }
 
 /// An event as an object; `None` where something else earned the effect.
@@ -262,7 +253,7 @@ pub(super) fn verdicts(items: &[(&Item, Vec<String>)], taken: &Taken) -> Result<
         let fault = at(taken, "attributes", place).or_else(|| unplaced(taken, "attributes", items.len()));
         let verdict = match fault {
             Some(fault) => Verdict::Failed(Failure::Rejected { reason: refusal(fault, item.key.expose()) }),
-            None => Verdict::Delivered { said: Reason::new(remarks.join("; ")).to_string(), memo: None },
+            None => Verdict::delivered(remarks),
         };
         (item.id.clone(), verdict)
     };

@@ -13,16 +13,16 @@ use async_trait::async_trait;
 use schemars::schema_for;
 use serde_json::{Value as Json, json};
 
-use crate::destination::loyalty::InDoubt;
+use crate::destination::loyalty;
 use crate::destination::parcels::{self, Most, Object, Teller};
 use crate::destination::{
-    Action, Checked, Context, Destination, Discovered, Failure, Finding, Item, Links, Mode, Performance, Performances,
-    Preparation, Resend, Spec, Task, Testimony, Verdicts,
+    Checked, Context, Destination, Discovered, Failure, Finding, Item, Links, Mode, Performance, Performances,
+    Preparation, Resend, Spec, Task, Testimony, Verdicts, departures_first,
 };
 use crate::http::Session;
+use crate::model::Earning;
 use crate::model::budget::Budget;
 use crate::model::pending::RecordShape;
-use crate::model::{Earning, Reason};
 use crate::ports::Secret;
 
 use client::{Taken, Workspace};
@@ -104,8 +104,7 @@ impl Destination for Braze {
 
     async fn deliver(&self, context: &Context<'_>, _lane: Mode, items: &[Item]) -> Result<Verdicts, Failure> {
         let (workspace, settings) = open(context)?;
-        let arrives = |item: &&Item| matches!(item.action, Action::Show(_));
-        let (arrivals, departures): (Vec<&Item>, Vec<&Item>) = items.iter().partition(arrives);
+        let (departures, arrivals) = departures_first(items);
         let made = departures.into_iter().chain(arrivals).map(|item| {
             let mapping::Made { object, remarks } = mapping::person(&settings, context.links, item);
             ((item, remarks), object)
@@ -121,30 +120,14 @@ impl Destination for Braze {
 
     async fn perform(&self, context: &Context<'_>, effects: &[Task]) -> Result<Performances, Failure> {
         let (workspace, settings) = open(context)?;
-        let mut performances = Performances::new();
-        let mut made = Vec::with_capacity(effects.len());
-        for task in effects {
-            match mapping::event(&settings, task) {
-                Some(object) => made.push((task, object)),
-                None => {
-                    let reason = Reason::new("Braze is told of events, not of transitions");
-                    let refused = Performance::Failed(Failure::Rejected { reason });
-                    performances.insert(task.id.clone(), refused);
-                }
-            }
-        }
+        let make = |task: &Task| mapping::event(&settings, task);
+        let (made, mut performances) = loyalty::objects("Braze", effects, make);
         performances.extend(parcels::perform(&workspace, made, most(&settings)).await);
         Ok(performances)
     }
 
     async fn ask(&self, context: &Context<'_>, _effect: &Task) -> Result<Testimony, Failure> {
-        Ok(match open(context)?.1.in_doubt {
-            InDoubt::SendAgain => Testimony::Repeatable,
-            InDoubt::Park => {
-                let reason = Reason::new("Braze's answer was lost, and Braze cannot be asked for an event");
-                Testimony::Untellable { reason }
-            }
-        })
+        Ok(open(context)?.1.in_doubt.testimony("Braze"))
     }
 }
 
@@ -168,7 +151,6 @@ impl Teller for Workspace<'_> {
 
 fn open<'a>(context: &Context<'a>) -> Result<(Workspace<'a>, Settings), Failure> {
     let settings = Settings::read(context.settings).map_err(Failure::misconfigured)?;
-    let credentials =
-        Credentials::read(context.credentials).map_err(|error| Failure::Unauthorized { reason: Reason::new(error) })?;
+    let credentials = Credentials::read(context.credentials).map_err(Failure::unauthorized)?;
     Ok((Workspace::new(context.session, settings.rest_endpoint.clone(), credentials), settings))
 }

@@ -133,8 +133,7 @@ struct TokenAnswer {
 
 impl<'a> Api<'a> {
     pub(super) fn new(session: &'a Session, secret: &'a Secret) -> Result<Self, Failure> {
-        let credentials =
-            Credentials::read(secret).map_err(|error| Failure::Unauthorized { reason: Reason::new(error) })?;
+        let credentials = Credentials::read(secret).map_err(Failure::unauthorized)?;
         Ok(Self { session, secret, credentials })
     }
 
@@ -352,7 +351,7 @@ impl<'a> Api<'a> {
             400 | 401 | 403 => {
                 let reason = "Cheetah Digital gives no token for the consumer key and secret: look whether they are of this \
                               region and still valid";
-                Err(Failure::Unauthorized { reason: Reason::new(reason) })
+                Err(Failure::unauthorized(reason))
             }
             _ => Err(unsent(judge(&answer))),
         }
@@ -366,7 +365,7 @@ fn judge(answer: &Answer) -> Failure {
         401 | 403 => {
             let reason =
                 format!("Cheetah Digital answered with status {status}: the key's user lacks the right to do this");
-            Failure::Unauthorized { reason: Reason::new(reason) }
+            Failure::unauthorized(reason)
         }
         429 => Failure::RateLimited { retry_after: answer.retry_after },
         404 | 405 | 410 | 415 => {

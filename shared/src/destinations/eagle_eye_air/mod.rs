@@ -179,8 +179,7 @@ fn read_settings(context: &Context<'_>) -> Result<Settings, Failure> {
 }
 
 fn open<'a>(context: &Context<'a>, settings: &'a Settings) -> Result<WalletApi<'a>, Failure> {
-    let credentials =
-        Credentials::read(context.credentials).map_err(|error| Failure::Unauthorized { reason: Reason::new(error) })?;
+    let credentials = Credentials::read(context.credentials).map_err(Failure::unauthorized)?;
     Ok(WalletApi::new(context.session, settings, credentials))
 }
 

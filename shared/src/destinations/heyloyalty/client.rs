@@ -88,8 +88,7 @@ pub(super) struct Api<'a> {
 
 impl<'a> Api<'a> {
     pub(super) fn new(session: &'a Session, secret: &Secret) -> Result<Self, Failure> {
-        let credentials =
-            Credentials::read(secret).map_err(|error| Failure::Unauthorized { reason: Reason::new(error) })?;
+        let credentials = Credentials::read(secret).map_err(Failure::unauthorized)?;
         Ok(Self { session, credentials })
     }
 
@@ -231,7 +230,7 @@ impl<'a> Api<'a> {
         }
         match status(&answer) {
             401 => Err(Failure::Unauthorized { reason: refused_keys(answer.date, self.session.now()) }),
-            403 => Err(Failure::Unauthorized { reason: Reason::new("Heyloyalty does not allow this to the API key") }),
+            403 => Err(Failure::unauthorized("Heyloyalty does not allow this to the API key")),
             429 => Err(Failure::RateLimited { retry_after: answer.retry_after }),
             _ => Ok(answer),
         }

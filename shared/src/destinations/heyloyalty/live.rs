@@ -14,7 +14,7 @@ use super::client::{Api, MOST_OF_ONE_VALUE, Written};
 use super::config::{Forget, Settings};
 use super::mapping::{Composed, Notes, comparable, compose};
 use super::parse::{List, Member, MemberId};
-use crate::destination::{Action, Applied, Context, Failure, Item, ItemId, Links, Verdict, Verdicts};
+use crate::destination::{Action, Applied, Context, Failure, Item, ItemId, Links, Verdict, Verdicts, departures_first};
 use crate::http::Session;
 use crate::model::Reason;
 
@@ -76,10 +76,9 @@ impl<'a> Run<'a> {
 
     /// Delivers what leaves, then what enters: a value may move from one key to another in one batch.
     pub(super) async fn deliver_all(&self, items: &[&Item]) -> Verdicts {
-        let (leaves, enters): (Vec<&Item>, Vec<&Item>) =
-            items.iter().partition(|item| !matches!(item.action, Action::Show(_)));
-        let mut verdicts = self.deliver_together(&leaves).await;
-        verdicts.extend(self.deliver_together(&enters).await);
+        let (departures, arrivals) = departures_first(items.iter().copied());
+        let mut verdicts = self.deliver_together(&departures).await;
+        verdicts.extend(self.deliver_together(&arrivals).await);
         verdicts
     }
 

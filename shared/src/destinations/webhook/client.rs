@@ -4,9 +4,9 @@ use reqwest::{Method, RequestBuilder, StatusCode};
 use serde::Serialize;
 
 use super::config::Credentials;
-use crate::destination::{Applied, Failure};
+use crate::destination::{Applied, Failure, status};
 use crate::http::{Answer, Session};
-use crate::model::{Endpoint, Reason};
+use crate::model::Endpoint;
 use crate::standard_webhooks;
 
 /// One receiver in one run.
@@ -58,17 +58,12 @@ pub(super) enum Known {
 
 /// What a status means; `None` for success.
 pub(super) fn judge(answer: &Answer) -> Option<Failure> {
-    let status = answer.status.as_u16();
-    let reason = |text: &str| Reason::new(format!("the receiver answered with status {status}{text}"));
-    let retry = |applied| Failure::Retryable { reason: reason(""), applied };
-    match status {
+    let reason = |more: &str| status::reason("the receiver", answer, more);
+    match answer.status.as_u16() {
         200..=299 => None,
-        300..=399 => Some(Failure::Misconfigured { reason: reason(": redirects are not followed") }),
         401 | 403 => Some(Failure::Unauthorized { reason: reason(": it refuses the signature") }),
         410 => Some(Failure::Misconfigured { reason: reason(": it wants no more requests") }),
-        429 => Some(Failure::RateLimited { retry_after: answer.retry_after }),
-        408 | 425 => Some(retry(Applied::Open)),
-        400..=499 => Some(Failure::Rejected { reason: reason("") }),
-        _ => Some(retry(Applied::Open)),
+        425 => Some(Failure::Retryable { reason: reason(""), applied: Applied::Open }),
+        _ => Some(status::failure("the receiver", answer)),
     }
 }

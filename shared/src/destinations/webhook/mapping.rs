@@ -7,7 +7,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as Json, json};
 
 use crate::destination::said::redact;
-use crate::destination::{Action, Applied, Failure, Item, ItemId, Links, Shows, Task, Verdict, Verdicts};
+use crate::destination::{
+    Action, Applied, Failure, Item, ItemId, Links, Shows, Task, Verdict, Verdicts, departures_first,
+};
 use crate::model::{AttributeId, AudienceId, EarnedBy, FieldName, Reason, Value};
 
 /// What is posted.
@@ -43,10 +45,9 @@ struct Membership<'a> {
     properties: Option<&'a BTreeMap<FieldName, Value>>,
 }
 
-/// The message that brings these records. An id may be left by one person and taken by another: leaves go first.
+/// The message that brings these records.
 pub(super) fn records<'a>(links: &'a Links, items: &'a [Item], now: Timestamp) -> Message<Records<'a>> {
-    let arrives = |item: &&Item| matches!(item.action, Action::Show(_));
-    let (arrivals, departures): (Vec<&Item>, Vec<&Item>) = items.iter().partition(arrives);
+    let (departures, arrivals) = departures_first(items);
     let records = departures.into_iter().chain(arrivals).map(|item| record(links, item)).collect();
     Message { kind: "people.state", timestamp: now, data: Records { activation: &links.activation, records } }
 }
@@ -146,7 +147,7 @@ pub(super) fn all_taken(links: &Links, items: &[Item]) -> Verdicts {
 
 fn taken(links: &Links, item: &Item) -> Verdict {
     let remarks: Vec<String> = misfits(links, item).map(|(_, remark)| remark).collect();
-    Verdict::Delivered { said: Reason::new(remarks.join("; ")).to_string(), memo: None }
+    Verdict::delivered(&remarks)
 }
 
 /// Reads an answer record by record. What it says nothing readable of is open.

@@ -145,8 +145,7 @@ impl Destination for Webhook {
 
 fn open<'a>(context: &Context<'a>) -> Result<(Receiver<'a>, Settings), Failure> {
     let settings = Settings::read(context.settings).map_err(Failure::misconfigured)?;
-    let credentials =
-        Credentials::read(context.credentials).map_err(|error| Failure::Unauthorized { reason: Reason::new(error) })?;
+    let credentials = Credentials::read(context.credentials).map_err(Failure::unauthorized)?;
     Ok((Receiver::new(context.session, credentials), settings))
 }
 

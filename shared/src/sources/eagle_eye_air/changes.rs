@@ -10,10 +10,10 @@ use serde_json::{Value as Json, json};
 use sha2::{Digest, Sha256};
 
 use super::{
-    Echo, Happening, Notification, Points, Reader, RedemptionRule, Standing, Subscription, SubscriptionState, Tier,
-    WalletNews, advice as notes, expiry, in_major_units,
+    Echo, Happening, Notification, Points, Reader, Standing, Subscription, SubscriptionState, Tier, WalletNews,
+    advice as notes, expiry, in_major_units,
 };
-use crate::model::source_format::{EagleEyeAirFormat, OwnRewards, Redemptions};
+use crate::model::source_format::{EagleEyeAirFormat, OwnRewards};
 use crate::model::{
     AttributeId, AudienceId, Change, Details, EventId, Fact, FieldName, Identifier, IdentifierType, Origin, PersonKey,
     Value,
@@ -51,10 +51,7 @@ pub(in crate::sources) fn parse(
     body.read_to_end(&mut bytes)?;
     let reader = Reader {
         currency: format.currency.as_deref(),
-        redemption: match format.redemptions {
-            Redemptions::Narrow => RedemptionRule::Narrow,
-            Redemptions::Wide => RedemptionRule::Wide,
-        },
+        redemptions: format.redemptions,
         own_references: Some(&format.own_references),
         read_unknown: format.read_unknown,
     };
@@ -158,15 +155,11 @@ impl<'a> Teller<'a> {
         let wallet = (self.reading.source.keyed_by.clone(), vec![self.wallet.clone()]);
         let told = self.format.identities.iter().filter_map(|(kind, air_type)| {
             let (_, values) = news.identities.iter().find(|(name, _)| name.eq_ignore_ascii_case(air_type))?;
-            let values: BTreeSet<Identifier> =
-                values.iter().filter_map(|value| Identifier::normalise(kind, value).ok()).collect();
-            let first = values.first().cloned();
+            let mut values = values.iter().filter_map(|value| Identifier::normalise(kind, value).ok());
             // The oldest one is preferred, and stays first.
-            let preferred = news.identities.iter().find(|(name, _)| name.eq_ignore_ascii_case(air_type));
-            let preferred = preferred.and_then(|(_, values)| Identifier::normalise(kind, values.first()?).ok());
-            let mut ordered: Vec<Identifier> = preferred.or(first).into_iter().collect();
-            ordered.extend(values.into_iter().filter(|value| ordered.first() != Some(value)).collect::<Vec<_>>());
-            (!ordered.is_empty()).then(|| (kind.clone(), ordered))
+            let preferred = values.next()?;
+            let others: BTreeSet<Identifier> = values.filter(|value| *value != preferred).collect();
+            Some((kind.clone(), std::iter::once(preferred).chain(others).collect()))
         });
         std::iter::once(wallet).chain(told).collect()
     }

@@ -27,7 +27,7 @@ mod wallets;
 
 use std::collections::BTreeMap;
 
-use entities::{Account, AccountType, Action, Entity};
+use entities::{Action, Entity};
 use envelope::Envelope;
 use fields::Fields;
 pub use kind::{Kind, UnknownKind};
@@ -37,38 +37,19 @@ pub use news::{
     Echo, Happening, Member, Moment, Notification, Points, Standing, Subscription, SubscriptionState, Tier, WalletNews,
 };
 use notes::Notes;
-use redemptions::Redemptions;
+use redemptions::CouponUses;
 use telling::{Properties, Reading, Told};
 use wallets::Wallet;
 
-/// Which redemptions count as the use of a coupon.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum RedemptionRule {
-    /// Of coupons that a client issued. Others are counted as not counted.
-    #[default]
-    Narrow,
-    /// Of everything, also of what triggers, quests and stamp cards work with.
-    Wide,
-}
-
-impl RedemptionRule {
-    fn counts(self, action: Action, account: &Account) -> bool {
-        match self {
-            Self::Wide => true,
-            Self::Narrow => {
-                action == Action::Update && account.kind == AccountType::Coupon && account.client_type.is_some()
-            }
-        }
-    }
-}
+use crate::model::source_format::Redemptions;
 
 /// Reads events by what the owner says of the AIR unit.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Reader<'a> {
     /// ISO 4217, three letters: decides how many minor units an amount's major unit has.
     pub currency: Option<&'a str>,
-    /// Which redemptions count.
-    pub redemption: RedemptionRule,
+    /// Which redemptions are the use of a coupon.
+    pub redemptions: Redemptions,
     /// What the references of our own triggers begin with: the guard against loops.
     pub own_references: Option<&'a str>,
     /// Whether events of unknown names are read by what is in them; otherwise they are only counted.
@@ -116,7 +97,7 @@ impl Reader<'_> {
                 call: Call::of(name),
                 occurred_at,
                 currency: self.currency,
-                redemption: self.redemption,
+                redemptions: self.redemptions,
             };
             let wallets = wallets::read(&envelope, &mut notes);
             echo = self.echo(&wallets, &envelope);
@@ -177,7 +158,7 @@ fn read_wallets(wallets: &[Wallet<'_>], reading: &Reading<'_>, notes: &mut Notes
 }
 
 fn read_wallet(wallet: &Wallet<'_>, reading: &Reading<'_>, notes: &mut Notes) -> WalletNews {
-    let redemptions = Redemptions::of(wallet, reading, notes);
+    let redemptions = CouponUses::of(wallet, reading, notes);
     let (tier, tier_changed) = tiers::read(wallet, reading);
     let (member, mut told) = membership(wallet, reading);
     told.extend(orders::tell(wallet, redemptions.coupons_given_back(), reading, notes));

@@ -3,11 +3,21 @@
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
-use super::entities::{AccountEvent, AccountTransaction, AccountType};
+use super::entities::{Account, AccountEvent, AccountTransaction, AccountType, Action};
 use super::notes::Notes;
 use super::telling::{Reading, Told};
 use super::wallets::Wallet;
 use super::{Kind, accounts};
+use crate::model::source_format::Redemptions;
+
+fn counts(rule: Redemptions, action: Action, account: &Account) -> bool {
+    match rule {
+        Redemptions::Wide => true,
+        Redemptions::Narrow => {
+            action == Action::Update && account.kind == AccountType::Coupon && account.client_type.is_some()
+        }
+    }
+}
 
 /// What was redeemed and given back of one account.
 struct Balance {
@@ -54,20 +64,20 @@ impl Balance {
 
 /// Coupons that were used, or given back: a refund first gives back the whole use of a coupon and then redeems what
 /// stays redeemed, so the two are one happening.
-pub(super) struct Redemptions<'a> {
+pub(super) struct CouponUses<'a> {
     counted: Vec<(usize, &'a AccountTransaction)>,
     /// By account, of those that gave something back.
     balances: BTreeMap<&'a str, Balance>,
 }
 
-impl<'a> Redemptions<'a> {
+impl<'a> CouponUses<'a> {
     pub(super) fn of(wallet: &'a Wallet<'_>, reading: &Reading<'_>, notes: &mut Notes) -> Self {
         let mut counted = Vec::new();
         for (index, action, one) in wallet.account_transactions() {
             if !matches!(one.event, AccountEvent::Redeem | AccountEvent::Unredeem) {
                 continue;
             }
-            if reading.redemption.counts(action, &one.account) {
+            if counts(reading.redemptions, action, &one.account) {
                 counted.push((index, one));
             } else if one.event == AccountEvent::Redeem {
                 notes.redeem_not_counted(one.account.kind_name.as_deref());

@@ -7,7 +7,8 @@ use serde_json::{Map, Value as Json};
 
 use super::envelope::Envelope;
 use super::names::Call;
-use super::{Happening, Kind, RedemptionRule, WalletNews, in_major_units};
+use super::{Happening, Kind, WalletNews, in_major_units};
+use crate::model::source_format::Redemptions;
 
 /// What all of an event is read by.
 pub(super) struct Reading<'a> {
@@ -15,7 +16,7 @@ pub(super) struct Reading<'a> {
     pub(super) call: Call,
     pub(super) occurred_at: Timestamp,
     pub(super) currency: Option<&'a str>,
-    pub(super) redemption: RedemptionRule,
+    pub(super) redemptions: Redemptions,
 }
 
 /// A happening, and the operation that tells of it.

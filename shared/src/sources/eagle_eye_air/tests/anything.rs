@@ -8,8 +8,8 @@ use super::*;
 const SECRET: &str = "secret@example.com";
 
 fn check(body: &[u8]) {
-    for redemption in [RedemptionRule::Narrow, RedemptionRule::Wide] {
-        let reader = Reader { redemption, read_unknown: true, ..READER };
+    for redemptions in [Redemptions::Narrow, Redemptions::Wide] {
+        let reader = Reader { redemptions, read_unknown: true, ..READER };
         let Ok(read) = reader.read(body) else { continue };
         assert_eq!(reader.read(body).as_ref(), Ok(&read));
         for name in read.noted.keys() {

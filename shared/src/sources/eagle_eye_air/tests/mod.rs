@@ -12,7 +12,7 @@ use super::*;
 /// Where tests look: in pounds, with our own triggers known.
 const READER: Reader<'static> = Reader {
     currency: Some("GBP"),
-    redemption: RedemptionRule::Narrow,
+    redemptions: Redemptions::Narrow,
     own_references: Some("aud-"),
     read_unknown: false,
 };

@@ -123,7 +123,7 @@ fn only_coupons_that_were_issued_and_used_are_redeemed() {
         let read = reader.read(event.to_string().as_bytes()).unwrap();
         (kinds(&read.wallets[0]) == ["coupon_redeemed"], json!(read.noted))
     };
-    let wide = Reader { redemption: RedemptionRule::Wide, ..READER };
+    let wide = Reader { redemptions: Redemptions::Wide, ..READER };
     for (event, counted, note) in [
         (with("UPDATE", "ECOUPON", json!("OFFER")), true, ""),
         (with("UPDATE", "ECOUPON", json!("ENTITLEMENT")), true, ""),
