@@ -20,6 +20,7 @@ mod interrupted;
 mod load;
 mod loyalty;
 mod lytics;
+mod lytics_rewards;
 mod lytics_scans;
 mod measures;
 mod missing;
