@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::BufRead;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value as Json, json};
 use sha2::{Digest, Sha256};
 
@@ -116,9 +116,10 @@ impl<'a> Teller<'a> {
         let known = self.change(Fact::Profile, self.notification.occurred_at);
         changes.push(Change { identifiers, ..known });
         self.tell_member(news, changes);
-        self.tell_points(&news.points, parsed, changes);
-        if let Some(tier) = &news.tier {
-            self.tell_tier(tier, changes);
+        // The balances that the call left behind are nobody's.
+        if !has_left {
+            self.tell_points(&news.points, parsed, changes);
+            news.tier.iter().for_each(|tier| self.tell_tier(tier, changes));
         }
         for subscription in &news.subscriptions {
             if let SubscriptionState::Active { ends: Some(ends) } = subscription.state {
@@ -167,10 +168,11 @@ impl<'a> Teller<'a> {
     fn tell_member(&self, news: &WalletNews, changes: &mut Vec<Change>) {
         match &news.member {
             Some(member) if member.standing == Standing::Left => {
-                changes.extend(membership(MEMBERS, false).map(|fact| self.change(fact, member.moment)));
-                changes.extend(membership(SUBSCRIBERS, false).map(|fact| self.change(fact, member.moment)));
+                let left_at = end_of_second(member.moment);
+                changes.extend(membership(MEMBERS, false).map(|fact| self.change(fact, left_at)));
+                changes.extend(membership(SUBSCRIBERS, false).map(|fact| self.change(fact, left_at)));
                 let cleared = ATTRIBUTES.iter().filter_map(|name| attribute(name, Value::Null));
-                changes.extend(cleared.map(|fact| self.change(fact, member.moment)));
+                changes.extend(cleared.map(|fact| self.change(fact, left_at)));
             }
             Some(member) => {
                 changes.extend(membership(MEMBERS, true).map(|fact| self.change(fact, member.moment)));
@@ -249,6 +251,12 @@ impl<'a> Teller<'a> {
 fn hashed(text: &str) -> EventId {
     let digest = hex::encode(Sha256::digest(text.as_bytes()));
     digest.parse().expect("hexadecimal digits are a slug")
+}
+
+/// AIR's times are whole seconds. What else happened to the wallet within this one, at fractions of it or ordered by the
+/// numbers of transactions, came before its end.
+fn end_of_second(left_at: Timestamp) -> Timestamp {
+    left_at.saturating_add(SignedDuration::from_nanos(999_999_999)).unwrap_or(left_at)
 }
 
 fn is_of(echo: &Echo, news: &WalletNews) -> bool {
