@@ -1,6 +1,6 @@
 //! Loyalty events out of Eagle Eye AIR: each use case from the event that AIR sends to what Braze and Bloomreach hold.
 
-use insta::assert_json_snapshot;
+use insta::{assert_json_snapshot, assert_snapshot};
 use jiff::SignedDuration;
 use muster::ports::Clock;
 use muster_tests::loyalty::{CUSTOMER, LoyaltyWorld, TOKEN};
@@ -12,14 +12,22 @@ fn seed() -> SeedWallet {
     SeedWallet::new(&[("CUSTOMER_ID", CUSTOMER), ("EMAIL", "ada@example.com")])
 }
 
+/// The requests as they were sent since the world records them, one snapshot for each platform.
+fn assert_sent(world: &LoyaltyWorld, case: &str) {
+    assert_snapshot!(format!("{case}.braze"), world.sent_to_braze());
+    assert_snapshot!(format!("{case}.bloomreach"), world.sent_to_bloomreach());
+}
+
 #[tokio::test]
 async fn joining_with_everything_in_one_call() {
     let mut world = LoyaltyWorld::new(json!({})).await;
     world.known(CUSTOMER);
     let welcome = Welcome::default();
     let joined = world.air.create_wallet_with_accounts(&seed().in_tier("177").with_coupons(1), &welcome).unwrap();
+    world.record();
     world.happens(&joined).await;
     assert_json_snapshot!(world.seen(CUSTOMER));
+    assert_sent(&world, "joining_at_once");
     world.assert_unharmed();
 }
 
@@ -29,6 +37,7 @@ async fn joining_by_single_calls_is_one_joining() {
     world.known(CUSTOMER);
     let joined = world.air.create_wallet(&seed()).unwrap();
     let wallet = world.air.wallet_of(CUSTOMER).unwrap();
+    world.record();
     world.happens(&joined).await;
     let data = json!({"personal": {"firstName": "Ada"}}).as_object().unwrap().clone();
     let consumer = world.air.write_consumer(&wallet, &data).unwrap();
@@ -40,6 +49,7 @@ async fn joining_by_single_calls_is_one_joining() {
     let several = world.air.create_accounts(&wallet, &[AccountKind::Ecoupon, AccountKind::Quest]).unwrap();
     world.happens(&several).await;
     assert_json_snapshot!(world.seen(CUSTOMER));
+    assert_sent(&world, "joining_by_single_calls");
     world.assert_unharmed();
 }
 
@@ -52,9 +62,31 @@ async fn leaving_names_nobody_and_is_told_of_the_right_one() {
     world.clock.advance(SignedDuration::from_mins(1));
     let left = world.air.delete_wallet(&wallet).unwrap();
     assert!(!left.body.to_string().contains(CUSTOMER), "what AIR sends names nobody");
+    world.record();
     world.happens(&left).await;
     assert_json_snapshot!(world.seen(CUSTOMER));
+    assert_sent(&world, "leaving");
     world.assert_unharmed();
+}
+
+#[tokio::test]
+async fn whoever_left_stays_outside_whatever_happened_in_the_same_second() {
+    for is_in_order in [true, false] {
+        let mut world = LoyaltyWorld::new(json!({})).await;
+        let wallet = world.wallet();
+        let known = world.air.settle(&wallet, &Purchase::new("POS-1")).unwrap();
+        world.happens(&known).await;
+        // Half past a second: what happened then has a fraction in its time, a wallet's end has none.
+        world.clock.advance(SignedDuration::from_millis(60_500));
+        let last = world.air.settle(&wallet, &Purchase::new("POS-2")).unwrap();
+        let left = world.air.delete_wallet(&wallet).unwrap();
+        let (first, second) = if is_in_order { (&last, &left) } else { (&left, &last) };
+        world.happens(first).await;
+        world.happens(second).await;
+        let held = world.seen(CUSTOMER)["braze"]["attributes"].clone();
+        assert_eq!(held, json!({"audience_ee_loyalty_member": false, "audience_ee_subscriber": false}));
+        world.assert_unharmed();
+    }
 }
 
 #[tokio::test]
@@ -64,8 +96,23 @@ async fn a_purchase_with_a_coupon_settled_at_once() {
     let coupon = world.air.wallet(&wallet).unwrap().accounts.into_iter().find(|one| one.kind == AccountKind::Ecoupon);
     let purchase = Purchase::new("POS-1").redeem(&coupon.unwrap().account_id, 200).credited(600);
     let settled = world.air.settle(&wallet, &purchase).unwrap();
+    world.record();
     world.happens(&settled).await;
     assert_json_snapshot!(world.seen(CUSTOMER));
+    assert_sent(&world, "settling_with_a_coupon");
+    world.assert_unharmed();
+}
+
+#[tokio::test]
+async fn a_coupon_that_is_redeemed_before_anything_is_handed_over() {
+    let mut world = LoyaltyWorld::new(json!({})).await;
+    let wallet = world.wallet();
+    let coupon = world.air.wallet(&wallet).unwrap().accounts.into_iter().find(|one| one.kind == AccountKind::Ecoupon);
+    let purchase = Purchase::new("POS-1").redeem(&coupon.unwrap().account_id, 200);
+    let begun = world.air.fulfil_initial(&wallet, &purchase).unwrap();
+    world.record();
+    world.happens(&begun).await;
+    assert_sent(&world, "redeeming_a_coupon");
     world.assert_unharmed();
 }
 
@@ -75,6 +122,7 @@ async fn a_purchase_that_is_handed_over_in_parts() {
     let wallet = world.wallet();
     let part = |reference: &str| Purchase::new(reference);
     let first = world.air.fulfil_initial(&wallet, &part("POS-1")).unwrap();
+    world.record();
     world.happens(&first).await;
     world.clock.advance(SignedDuration::from_mins(1));
     let middle = world.air.fulfil_middle(&wallet, "POS-1", &part("POS-1-A")).unwrap();
@@ -83,6 +131,7 @@ async fn a_purchase_that_is_handed_over_in_parts() {
     let last = world.air.fulfil_final(&wallet, "POS-1", &part("POS-1-B")).unwrap();
     world.happens(&last).await;
     assert_json_snapshot!(world.seen(CUSTOMER));
+    assert_sent(&world, "fulfilling_in_parts");
     world.assert_unharmed();
 }
 
@@ -99,8 +148,10 @@ async fn a_purchase_that_is_returned_in_part_and_then_wholly() {
         world.happens(&settled).await;
         world.clock.advance(SignedDuration::from_mins(1));
         let in_part = world.air.refund(&wallet, "POS-1", &Refund::partial("POS-1-R", 45, 500)).unwrap();
+        world.record();
         world.happens(&in_part).await;
         assert_json_snapshot!("a_purchase_that_is_returned_in_part", world.seen(CUSTOMER));
+        assert_sent(&world, "returning_in_part");
         world.assert_unharmed();
     }
 }
@@ -113,8 +164,10 @@ async fn a_purchase_that_is_returned() {
     world.happens(&settled).await;
     world.clock.advance(SignedDuration::from_mins(1));
     let returned = world.air.refund(&wallet, "POS-1", &Refund::full("POS-1-R")).unwrap();
+    world.record();
     world.happens(&returned).await;
     assert_json_snapshot!(world.seen(CUSTOMER));
+    assert_sent(&world, "returning");
     world.assert_unharmed();
 }
 
@@ -123,11 +176,13 @@ async fn points_that_are_spent_and_given_back() {
     let mut world = LoyaltyWorld::new(json!({})).await;
     let wallet = world.wallet();
     let spent = world.air.spend(&wallet, "SPEND-1", 40).unwrap();
+    world.record();
     world.happens(&spent).await;
     world.clock.advance(SignedDuration::from_mins(1));
     let voided = world.air.void_spend(&wallet, "SPEND-1", "VOID-1").unwrap();
     world.happens(&voided).await;
     assert_json_snapshot!(world.seen(CUSTOMER));
+    assert_sent(&world, "spending_points");
     world.assert_unharmed();
 }
 
@@ -136,6 +191,7 @@ async fn the_tier_is_moved_credited_debited_and_adjusted() {
     let mut world = LoyaltyWorld::new(json!({})).await;
     let wallet = world.wallet();
     let moved = world.air.move_tier(&wallet, "178").unwrap();
+    world.record();
     world.happens(&moved).await;
     world.clock.advance(SignedDuration::from_mins(1));
     let credited = world.air.credit_tier(&wallet, 50, Some("179")).unwrap();
@@ -147,6 +203,7 @@ async fn the_tier_is_moved_credited_debited_and_adjusted() {
     let adjusted = world.air.adjust_tier(&wallet, 5).unwrap();
     world.happens(&adjusted).await;
     assert_json_snapshot!(world.seen(CUSTOMER));
+    assert_sent(&world, "moving_between_tiers");
     world.assert_unharmed();
 }
 
@@ -156,12 +213,32 @@ async fn a_subscription_is_joined_and_cancelled() {
     let wallet = world.wallet();
     let ends_at = "2026-04-01T00:00:00Z".parse().unwrap();
     let joined = world.air.join_plan(&wallet, ends_at, 2).unwrap();
+    world.record();
     world.happens(&joined).await;
+    assert_sent(&world, "joining_a_plan");
     assert_eq!(world.seen(CUSTOMER)["braze"]["attributes"]["audience_ee_subscriber"], json!(true));
     world.clock.advance(SignedDuration::from_mins(1));
     let cancelled = world.air.cancel_plan(&wallet).unwrap();
+    world.record();
     world.happens(&cancelled).await;
+    assert_sent(&world, "cancelling_a_plan");
     assert_json_snapshot!(world.seen(CUSTOMER));
+    world.assert_unharmed();
+}
+
+#[tokio::test]
+async fn a_subscription_that_ends_is_told_of_without_an_event() {
+    let mut world = LoyaltyWorld::new(json!({})).await;
+    let wallet = world.wallet();
+    let ends_at: jiff::Timestamp = "2026-04-01T00:00:00Z".parse().unwrap();
+    let joined = world.air.join_plan(&wallet, ends_at, 1).unwrap();
+    world.happens(&joined).await;
+    world.clock.advance_to(ends_at - SignedDuration::from_secs(1));
+    world.settle().await;
+    world.record();
+    world.clock.advance(SignedDuration::from_mins(1));
+    world.settle().await;
+    assert_sent(&world, "a_plan_that_ends");
     world.assert_unharmed();
 }
 

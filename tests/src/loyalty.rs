@@ -13,6 +13,7 @@ use muster::steps::{Steps, Unwatched};
 use muster_local::demo::twin_clock;
 use muster_local::runner::Runner;
 use muster_local::system::{System, Wiring};
+use muster_twins::Recorded;
 use muster_twins::bloomreach::{self, BloomreachTwin, PrivateKey};
 use muster_twins::braze::{self, BrazeTwin};
 use muster_twins::eagle_eye_air::{self, EagleEyeAirTwin, Emitted, SeedWallet};
@@ -321,6 +322,28 @@ impl LoyaltyWorld {
         })
     }
 
+    /// Both platforms keep the requests that come from now on.
+    pub fn record(&self) {
+        self.braze.record();
+        self.bloomreach.record();
+    }
+
+    /// The requests that Braze got since then, to be read.
+    ///
+    /// # Panics
+    /// Where there is none, or one has a body that is no JSON.
+    pub fn sent_to_braze(&self) -> String {
+        readable(&self.braze.recorded())
+    }
+
+    /// The requests that Bloomreach got since then, to be read.
+    ///
+    /// # Panics
+    /// Where there is none, or one has a body that is no JSON.
+    pub fn sent_to_bloomreach(&self) -> String {
+        readable(&self.bloomreach.recorded())
+    }
+
     /// How often something was left out of what AIR sent, by name.
     ///
     /// # Panics
@@ -353,4 +376,33 @@ impl LoyaltyWorld {
 
 fn sorted(members: &Map<String, Value>) -> BTreeMap<&String, &Value> {
     members.iter().collect()
+}
+
+/// Headers of the connection, of the client and of the trace.
+const PLAIN_HEADERS: [&str; 5] = ["accept", "content-length", "host", "traceparent", "user-agent"];
+
+fn readable(requests: &[Recorded]) -> String {
+    assert!(!requests.is_empty(), "nothing was sent");
+    requests.iter().map(shown).collect::<Vec<_>>().join("\n\n")
+}
+
+/// A request to be read: its body is spread over lines, and what follows from the installation's own key is left out.
+/// Nothing else differs from what was sent.
+fn shown(request: &Recorded) -> String {
+    let Recorded { method, target, headers, body } = request;
+    let mut told: Vec<String> = headers
+        .iter()
+        .filter(|(name, _)| !PLAIN_HEADERS.contains(&name.as_str()))
+        .map(|(name, value)| format!("{name}: {value}"))
+        .collect();
+    told.sort();
+    let mut json: Value = serde_json::from_slice(body).expect("a body of JSON");
+    assert_eq!(json.to_string().as_bytes(), body, "what is shown is not what was sent");
+    for command in json.get_mut("commands").and_then(Value::as_array_mut).into_iter().flatten() {
+        if let Some(id) = command.get_mut("command_id") {
+            assert_eq!(id.as_str().map(str::len), Some(32), "{id}");
+            *id = json!("(of the event)");
+        }
+    }
+    format!("{method} {target}\n{}\n{json:#}", told.join("\n"))
 }

@@ -37,6 +37,7 @@ mod faults;
 pub mod heyloyalty;
 pub mod lytics;
 mod outbox;
+mod recording;
 mod reply;
 mod serve;
 mod traffic;
@@ -44,6 +45,7 @@ mod twin;
 pub mod webhook;
 mod wire;
 
+pub use recording::Recorded;
 pub use serve::NoAnswer;
 pub use traffic::Traffic;
 pub use twin::Twin;

@@ -109,6 +109,7 @@ async fn answer<V: Vendor>(State(port): State<Port<V>>, request: Request) -> Res
         body: to_bytes(body, BODY_LIMIT).await.map_err(|error| error.to_string()),
         at_once: presence.at_once,
     };
+    port.shared.recording.note(&call);
     let Answer { outcome, at, hold_ms } = V::answer(&port.shared, call).await;
     match (outcome, switch) {
         (Outcome::Send(reply), _) => respond(reply, at),

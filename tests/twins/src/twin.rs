@@ -23,6 +23,7 @@ use crate::clock::TwinClock;
 use crate::deed::{self, Deed};
 use crate::door;
 use crate::faults::{Fault, Faults, RetryAfter, SeededFaults, Wording};
+use crate::recording::{Recorded, Recording};
 use crate::reply::Reply;
 use crate::serve::{self, Answer, Call, Outcome};
 use crate::traffic::{Gauge, Limits, Traffic};
@@ -144,6 +145,7 @@ pub(crate) fn take(next: &mut u64) -> u64 {
 pub struct Shared<V> {
     state: Mutex<V>,
     pub(crate) clock: TwinClock,
+    pub(crate) recording: Recording,
     at_once: AtomicU64,
 }
 
@@ -247,7 +249,8 @@ pub(crate) struct Ports<'a> {
 impl<V: Vendor> Twin<V> {
     /// Without ports, to be reached through its routers. Origins of the vendor come with the main one first.
     pub(crate) fn in_process(origins: &[&'static str], clock: TwinClock, vendor: V) -> Self {
-        let shared = Arc::new(Shared { state: Mutex::new(vendor), clock, at_once: AtomicU64::new(0) });
+        let (recording, at_once) = (Recording::default(), AtomicU64::new(0));
+        let shared = Arc::new(Shared { state: Mutex::new(vendor), clock, recording, at_once });
         let hosts = origins.iter().map(|origin| Host { origin, address: None }).collect();
         Self { shared, hosts, door: None, running: Some(Arc::default()) }
     }
@@ -355,6 +358,16 @@ impl<V: Vendor> Twin<V> {
     /// `METHOD /path`, and whatever else the vendor's module documents. Empty at the end of a good test.
     pub fn unexpected(&self) -> Vec<String> {
         self.lock().desk().unexpected.clone()
+    }
+
+    /// Keeps every request to the API from now on, in the order of their coming; those kept before are forgotten.
+    pub fn record(&self) {
+        self.shared.recording.begin();
+    }
+
+    /// The requests since [`Twin::record`].
+    pub fn recorded(&self) -> Vec<Recorded> {
+        self.shared.recording.requests()
     }
 
     /// Forgets the unexpected requests so far; the counter stays.

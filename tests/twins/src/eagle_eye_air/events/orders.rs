@@ -63,7 +63,11 @@ impl Unit {
         let mut delivery = self.movement(id, &handed_over.reference, "FULFIL", "FULFILLED");
         delivery.parent = sale.movement.id;
         delivery.location = shop();
-        delivery.basket = handed_over.sent_basket();
+        let (earned, credited) = match part {
+            Part::Middle => (0, 0),
+            Part::Final => (sale.purchase.earned, sale.purchase.credited),
+        };
+        delivery.basket = handed_over.part_basket(earned, credited);
         let delivered = self.keep(&delivery);
         operations.push(Operation::create(Entity::Transaction, delivered.clone()));
         let request = fulfil_request(wallet, handed_over, &sale.movement, part);

@@ -145,6 +145,20 @@ impl Purchase {
             "payment": null,
         })
     }
+
+    /// The basket of a part as AIR sums it up: of the purchase only what this call gave is in it.
+    pub(crate) fn part_basket(&self, earned: i64, credited: i64) -> Value {
+        json!({
+            "contents": contents(&self.items),
+            "summary": {
+                "totalItems": self.items.iter().map(|item| item.count).sum::<i64>(),
+                "totalBasketValue": 0,
+                "totalDiscountAmount": { "promotions": 0, "staff": null },
+                "results": { "points": entities::points_given(earned, credited), "tiers": null },
+            },
+            "payment": null,
+        })
+    }
 }
 
 fn contents(items: &[Item]) -> Vec<Value> {
