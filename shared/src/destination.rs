@@ -130,8 +130,10 @@ pub trait Destination: Send + Sync {
         SignedDuration::ZERO
     }
 
-    /// Makes a batch of at most [`Spec::effects`] effects happen. An effect without an answer is taken as open. An
-    /// `Err` speaks of every effect of the batch; `Rejected` of more than one means that none was applied.
+    /// Makes a batch of at most [`Spec::effects`] effects happen, one person's in the order given: none overtakes one
+    /// that did not happen and is tried again. What [`Destination::earns`] never names is `Rejected`. An effect without an
+    /// answer is taken as open. An `Err` speaks of every effect of the batch; `Rejected` of more than one means that none
+    /// was applied.
     async fn perform(&self, context: &Context<'_>, effects: &[Task]) -> Result<Performances, Failure> {
         let _ = (context, effects);
         Err(Failure::misconfigured("this destination has no effects"))

@@ -7,21 +7,22 @@ use std::time::Duration;
 use jiff::SignedDuration;
 use muster::destination::{
     Action, Bulk, Checked, Confirmed, Context, Failure, Item, ItemId, Landed, Landing, LinkedAttribute, LinkedAudience,
-    Links, Mode, Preparation, ReadBack, Seen, Shown, Shows, Spec, Taken, Time, Verdict, Verdicts,
+    Links, Mode, Performance, Performances, Preparation, ReadBack, Seen, Shown, Shows, Spec, Taken, Task, TaskId,
+    Testimony, Time, Verdict, Verdicts,
 };
 use muster::embedded::Embedded;
 use muster::http::{Account, HeldRequest, Http, HttpTimes, Session, Transport};
 use muster::metrics::Unmeasured;
 use muster::model::budget::Budget;
 use muster::model::pending::RecordShape;
-use muster::model::{AttributeLink, AttributeType, Lane, LinkState, PersonKey, RecordId, RunId, Value};
+use muster::model::{AttributeLink, AttributeType, Earned, Lane, LinkState, PersonKey, RecordId, RunId, Value};
 use muster::ports::{Clock, Ledger, Secret, Vault};
 use serde_json::Value as Json;
 
 use super::world::{Membership, VendorWorld};
 
 /// Long enough that a busy machine is not taken for a vendor that does not answer.
-const PATIENCE: Duration = Duration::from_secs(20);
+pub(super) const PATIENCE: Duration = Duration::from_secs(20);
 
 /// What a person is to show, of two audiences and three attributes.
 #[derive(Debug, Clone, PartialEq)]
@@ -258,6 +259,55 @@ impl<'w> Bench<'w> {
         seen
     }
 
+    /// Makes effects happen, as many in one call as the destination takes. A call that is refused is halved, as the
+    /// engine does; any other failure of a call is each effect's. No answer is of another effect.
+    pub async fn perform(&self, tasks: &[Task]) -> Performances {
+        let destination = self.world.destination();
+        let mut performances = Performances::new();
+        let mut calls: VecDeque<&[Task]> = tasks.chunks(self.spec().effects).collect();
+        while let Some(tasks) = calls.pop_front() {
+            let session = self.session();
+            let performed = destination.perform(&self.context(&session), tasks).await;
+            session.end().await;
+            if matches!(performed, Err(Failure::Rejected { .. })) && tasks.len() > 1 {
+                let (first, second) = tasks.split_at(tasks.len() / 2);
+                calls.push_front(second);
+                calls.push_front(first);
+                continue;
+            }
+            let performed = performed.unwrap_or_else(|failure| {
+                tasks.iter().map(|task| (task.id.clone(), Performance::Failed(failure.clone()))).collect()
+            });
+            assert!(performed.keys().all(|id| tasks.iter().any(|task| task.id == *id)), "{performed:?}");
+            performances.extend(performed);
+        }
+        performances
+    }
+
+    /// Makes happen what must happen whole.
+    pub async fn perform_well(&self, tasks: &[Task]) {
+        let performances = self.perform(tasks).await;
+        for task in tasks {
+            let performance = performances.get(&task.id);
+            assert!(matches!(performance, Some(Performance::Done { .. })), "{:?}: {performance:?}", task.id);
+        }
+    }
+
+    /// Asks whether an effect happened.
+    pub async fn ask(&self, task: &Task) -> Result<Testimony, Failure> {
+        let session = self.session();
+        let testimony = self.world.destination().ask(&self.context(&session), task).await;
+        session.end().await;
+        testimony
+    }
+
+    /// An effect of a person, who earned it as the `number`th.
+    pub fn task(&self, person: u16, number: u16, earned: Earned) -> Task {
+        let id = TaskId { person: person_key(person), effect: earned.id.clone() };
+        let reference = format!("{:032x}", (u128::from(person) << 96) | (0xA5 << 64) | u128::from(number));
+        Task { id, key: self.world.key(person), reference, earned }
+    }
+
     /// The items that show all of these people the same.
     pub fn show_all(&self, people: impl IntoIterator<Item = u16>, want: &Want) -> Vec<Item> {
         people.into_iter().flat_map(|person| self.show(person, want)).collect()
@@ -320,7 +370,7 @@ impl<'w> Bench<'w> {
 
     /// The person of an item.
     pub fn person(&self, id: &ItemId) -> u16 {
-        u16::from_be_bytes([id.person.0[0], id.person.0[1]])
+        person_of(id.person)
     }
 
     /// What the vendor shows of a person is what was wanted.
@@ -382,6 +432,11 @@ fn shows(membership: Membership) -> Shows {
         Membership::Left => Shows::Left,
         Membership::Never => Shows::Never,
     }
+}
+
+/// Whose key it is.
+pub fn person_of(key: PersonKey) -> u16 {
+    u16::from_be_bytes([key.0[0], key.0[1]])
 }
 
 fn person_key(person: u16) -> PersonKey {

@@ -1,12 +1,13 @@
 //! What every destination promises, one function per promise, held against a twin of its vendor. A
-//! [`VendorWorld`] brings destination and twin; [`contract_suite!`](crate::contract_suite!) makes a test of
-//! each promise, and after each looks for harm.
+//! [`VendorWorld`] brings destination and twin, an [`EffectWorld`] what its vendor shows that happened;
+//! [`contract_suite!`](crate::contract_suite!) makes a test of each promise, and after each looks for harm.
 #![expect(missing_docs, reason = "a promise's name is its documentation")]
 #![expect(clippy::unwrap_used, reason = "these run in tests only, and a call that fails has broken its promise")]
 
 pub mod access;
 pub mod bench;
 pub mod bulk;
+pub mod effects;
 pub mod limits;
 pub mod listen;
 pub mod memo;
@@ -15,11 +16,12 @@ pub mod prepare;
 pub mod preview;
 pub mod read_back;
 pub mod secrecy;
+mod tasks;
 pub mod trouble;
 pub mod world;
 
 pub use bench::{Bench, Want};
-pub use world::VendorWorld;
+pub use world::{EffectWorld, VendorWorld};
 
 /// What holds after every promise: nothing was asked of the vendor that must never be asked.
 pub fn assert_unharmed(world: &dyn VendorWorld) {
@@ -28,10 +30,12 @@ pub fn assert_unharmed(world: &dyn VendorWorld) {
     assert_eq!(world.end_trouble(), 0, "a fault was set up that never struck");
 }
 
-/// Makes a test of every promise; the argument is a future that makes a fresh [`VendorWorld`].
+/// Makes a test of every promise of a kind; the world is a future that makes a fresh [`VendorWorld`]. A destination
+/// promises something either of the `people` that its vendor holds, or that it tells of `nobody`; and if it has
+/// [effects](muster::destination::Spec::effects), of those too: then the world is an [`EffectWorld`].
 #[macro_export]
 macro_rules! contract_suite {
-    ($world:expr) => {
+    (people, $world:expr) => {
         $crate::contract_promises! { $world;
             access::good_credentials_are_found_good
             access::refused_credentials_stop_everything
@@ -96,12 +100,7 @@ macro_rules! contract_suite {
             secrecy::nothing_personal_is_told
         }
     };
-}
-
-/// Makes a test of every promise that a destination can keep which holds nothing of people: it is told of effects alone.
-#[macro_export]
-macro_rules! contract_suite_of_effects {
-    ($world:expr) => {
+    (nobody, $world:expr) => {
         $crate::contract_promises! { $world;
             access::good_credentials_are_found_good
             access::what_there_is_to_pick_from_is_found
@@ -112,6 +111,37 @@ macro_rules! contract_suite_of_effects {
             preview::what_is_shown_is_what_is_sent
             people::nobody_is_told_of
             secrecy::nothing_personal_is_told
+        }
+    };
+    (effects, $world:expr) => {
+        $crate::contract_promises! { $world;
+            effects::an_effect_happens_once
+            effects::many_happen_once_each_and_in_order
+            effects::records_make_nothing_happen
+            effects::whoever_is_refused_stands_alone
+            effects::a_refused_effect_stands_alone
+            effects::strangers_are_treated_as_promised
+            effects::what_earns_nothing_here_is_refused
+            effects::refused_credentials_make_nothing_happen
+            effects::an_answer_whose_connection_breaks_leaves_it_open
+            effects::an_answer_that_times_out_leaves_it_open
+            effects::half_an_answer_leaves_it_open
+            effects::what_breaks_is_never_said_to_have_happened
+            effects::a_connection_that_breaks_before_makes_nothing_happen
+            effects::a_time_out_before_makes_nothing_happen
+            effects::what_something_else_answers_did_not_happen
+            effects::an_error_in_a_200_is_not_taken_for_done
+            effects::what_goes_wrong_halfway_is_said_of_the_rest_alone
+            effects::a_refused_request_is_said_of_one_alone
+            effects::a_wish_to_slow_down_is_honoured_in_seconds
+            effects::a_wish_to_slow_down_is_honoured_as_a_date
+            effects::a_wish_to_slow_down_without_a_time_is_honoured
+            effects::what_was_never_sent_is_never_said_to_have_happened
+            effects::an_ask_in_trouble_says_nothing_untrue
+            effects::no_host_is_called_but_the_destinations_own
+            effects::the_rate_is_kept
+            effects::without_time_nothing_is_sent
+            effects::nothing_personal_is_told
         }
     };
 }

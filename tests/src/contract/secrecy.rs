@@ -9,14 +9,16 @@ use super::bench::{Bench, CITY, Want};
 use super::listen::Ear;
 use super::world::{Aim, Holds, Pause, Standing, Struck, Trouble, VendorWorld};
 
-struct Notepad(Vec<String>);
+/// What was told.
+#[derive(Default)]
+pub(super) struct Notepad(Vec<String>);
 
 impl Notepad {
-    fn note(&mut self, anything: impl Debug) {
+    pub(super) fn note(&mut self, anything: impl Debug) {
         self.0.push(format!("{anything:?}"));
     }
 
-    fn note_failure(&mut self, failure: &Failure) {
+    pub(super) fn note_failure(&mut self, failure: &Failure) {
         self.note(failure);
         self.0.push(failure.to_string());
     }
@@ -29,11 +31,23 @@ impl Notepad {
             }
         }
     }
+
+    /// Nothing personal is in it, nor in what was logged.
+    pub(super) fn assert_tells_nothing(&self, world: &dyn VendorWorld, ear: &Ear) {
+        tracing::info!("the ear hears");
+        let logged = ear.heard();
+        assert!(logged.contains("the ear hears"));
+        let markers: Vec<String> = world.markers().iter().map(|marker| marker.to_lowercase()).collect();
+        for text in self.0.iter().map(String::as_str).chain(logged.lines()) {
+            let lower = text.to_lowercase();
+            assert!(!markers.iter().any(|marker| lower.contains(marker)), "{text}");
+        }
+    }
 }
 
 pub async fn nothing_personal_is_told(world: &dyn VendorWorld) {
     let ear = Ear::listening();
-    let mut pad = Notepad(Vec::new());
+    let mut pad = Notepad::default();
     (1..=4).for_each(|person| world.put(person, Standing::Reachable));
     if world.holds(Standing::Unsubscribed) == Holds::Yes {
         world.put(5, Standing::Unsubscribed);
@@ -69,19 +83,11 @@ pub async fn nothing_personal_is_told(world: &dyn VendorWorld) {
     bench.credentials = world.refused_credentials();
     pad.note(bench.check().await);
     pad.note_all(&bench.deliver(Mode::Live, &bench.show_all(1..=6, &Want::entered())).await);
-
-    tracing::info!("the ear hears");
-    let logged = ear.heard();
-    assert!(logged.contains("the ear hears"));
-    let markers: Vec<String> = world.markers().iter().map(|marker| marker.to_lowercase()).collect();
-    for text in pad.0.iter().map(String::as_str).chain(logged.lines()) {
-        let lower = text.to_lowercase();
-        assert!(!markers.iter().any(|marker| lower.contains(marker)), "{text}");
-    }
+    pad.assert_tells_nothing(world, &ear);
 }
 
 /// A vendor's sentences may quote what it was sent.
-fn troubles(world: &dyn VendorWorld) -> Vec<Trouble> {
+pub(super) fn troubles(world: &dyn VendorWorld) -> Vec<Trouble> {
     let key = world.key(1);
     let key = key.expose();
     vec![
@@ -110,7 +116,7 @@ fn misfits(bench: &Bench<'_>) -> Vec<muster::destination::Item> {
 }
 
 /// Ends the trouble and waits as long as it asked for.
-fn calm(world: &dyn VendorWorld) {
+pub(super) fn calm(world: &dyn VendorWorld) {
     world.end_trouble();
     world.clock().advance(jiff::SignedDuration::from_secs(5));
 }

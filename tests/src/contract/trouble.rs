@@ -7,12 +7,12 @@ use jiff::SignedDuration;
 use muster::destination::{Applied, Failure, Mode, Verdict, Verdicts};
 use muster::ports::Clock;
 
-use super::bench::{Bench, Want};
+use super::bench::{Bench, PATIENCE, Want};
 use super::world::{Aim, Pause, Standing, Struck, Trouble, VendorWorld};
 
 const PEOPLE: std::ops::RangeInclusive<u16> = 1..=6;
 /// For answers that never come.
-const IMPATIENCE: Duration = Duration::from_millis(300);
+pub(super) const IMPATIENCE: Duration = Duration::from_millis(300);
 
 /// People who have left, and are about to enter.
 async fn left(world: &dyn VendorWorld) -> Bench<'_> {
@@ -30,7 +30,7 @@ async fn deliver_in_trouble(bench: &mut Bench<'_>, trouble: &Trouble) -> Verdict
         bench.patience = IMPATIENCE;
     }
     let verdicts = bench.deliver(Mode::Live, &bench.show_all(PEOPLE, &Want::entered())).await;
-    bench.patience = Duration::from_secs(20);
+    bench.patience = PATIENCE;
     for (id, verdict) in &verdicts {
         let (old, new) = (bench.shows(id, &Want::left()), bench.shows(id, &Want::entered()));
         match verdict {
@@ -211,6 +211,18 @@ pub async fn everything_broken_harms_nothing(world: &dyn VendorWorld) {
     make_right(&bench).await;
 }
 
+/// The time to come back is the one that the vendor said, if it said one.
+pub(super) fn assert_says_when(pause: Pause, wait: SignedDuration, retry_after: Option<SignedDuration>) {
+    match pause {
+        Pause::Unsaid => assert_eq!(retry_after, None),
+        Pause::Seconds(_) | Pause::Date(_) => {
+            // A date has whole seconds, and both clocks go on meanwhile.
+            let less = wait - retry_after.unwrap();
+            assert!(less.abs() <= SignedDuration::from_secs(3), "{retry_after:?} for {wait:?}");
+        }
+    }
+}
+
 async fn a_wish_to_slow_down(world: &dyn VendorWorld, pause: Pause, wait: SignedDuration) {
     let mut bench = left(world).await;
     // The bucket is full again, so that what stops is stopped by the wish.
@@ -223,14 +235,8 @@ async fn a_wish_to_slow_down(world: &dyn VendorWorld, pause: Pause, wait: Signed
     let mut told = 0;
     for failure in failures(&verdicts) {
         match failure {
-            Failure::RateLimited { retry_after } if pause == Pause::Unsaid => {
-                assert_eq!(*retry_after, None);
-                told += 1;
-            }
             Failure::RateLimited { retry_after } => {
-                // A date has whole seconds, and both clocks go on meanwhile.
-                let less = wait - retry_after.unwrap();
-                assert!(less.abs() <= SignedDuration::from_secs(3), "{failure:?} for {wait:?}");
+                assert_says_when(pause, wait, *retry_after);
                 told += 1;
             }
             Failure::PutOff { until } => {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use muster::destination::{Destination, LinkedAttribute, LinkedAudience};
+use muster::destination::{Destination, LinkedAttribute, LinkedAudience, Task};
 use muster::embedded::JumpClock;
 use muster::model::{Identifier, Value};
 use muster::ports::Secret;
@@ -108,6 +108,24 @@ pub trait VendorWorld: Send + Sync {
     fn harm(&self) -> Vec<String>;
 }
 
+/// A world whose destination has effects.
+pub trait EffectWorld: VendorWorld {
+    /// Settings that fit the twin, and under which all is told of once that the destination can tell of; each
+    /// transition counts.
+    fn settings_of_effects(&self) -> Json {
+        self.settings()
+    }
+    /// All that the vendor shows that happened to a person, in its order, and twice where it happened twice.
+    fn happened(&self, person: u16) -> Vec<String>;
+    /// As what an effect is shown there: with its reference where the vendor keeps one.
+    fn appears_as_happened(&self, effect: &Task) -> String;
+    /// Whatever is to happen to a person is refused from here on. Answers whether the vendor refuses people.
+    fn ban(&self, person: u16) -> Struck {
+        let _ = person;
+        Struck::Impossible
+    }
+}
+
 /// How a person stands with the vendor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Standing {
@@ -178,6 +196,8 @@ pub enum Trouble {
     ErrorInOk,
     /// The credentials are refused.
     Unauthorized,
+    /// 400 for the whole request, nothing applied.
+    BadRequest,
     /// The record is refused with this sentence.
     Refused(String),
 }
@@ -202,6 +222,12 @@ pub enum Aim {
     Write,
     /// Those that write in bulk.
     BulkWrite,
+    /// Those that make effects happen.
+    Effect,
+    /// The same, but for the first one.
+    LaterEffect,
+    /// Those that say whether an effect happened.
+    Ask,
     /// All.
     Any,
 }

@@ -6,18 +6,18 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use muster::destination::{Destination, LinkedAttribute, LinkedAudience};
+use muster::destination::{Destination, LinkedAttribute, LinkedAudience, Task};
 use muster::embedded::JumpClock;
-use muster::model::{Identifier, Value};
+use muster::model::{EarnedBy, Identifier, Value};
 use muster::ports::Secret;
 use muster_local::demo::twin_clock;
 use muster_twins::bloomreach::{
-    BloomreachTwin, Fault, FaultKind, NullProperty, Options, Permission, PrivateKey, RouteKind, Switches,
+    BloomreachTwin, EventView, Fault, FaultKind, NullProperty, Options, Permission, PrivateKey, RouteKind, Switches,
 };
-use serde_json::{Value as Json, json};
+use serde_json::{Map, Value as Json, json};
 
 use super::fault_kind;
-use crate::contract::world::{Aim, Membership, Standing, Strangers, Struck, Trouble, VendorWorld};
+use crate::contract::world::{Aim, EffectWorld, Membership, Standing, Strangers, Struck, Trouble, VendorWorld};
 
 const ORIGIN: &str = "https://api.exponea.com";
 const PROJECT: &str = "zqproject";
@@ -142,8 +142,9 @@ impl VendorWorld for BloomreachWorld {
     fn strike(&self, trouble: &Trouble, aim: Aim, times: u32) -> Struck {
         let fault = Fault::once(fault_kind(trouble, FaultKind::Refused)).times(times);
         let fault = match aim {
-            Aim::Look | Aim::BulkWrite => return Struck::Impossible,
-            Aim::Write => fault.on_route(RouteKind::Batch),
+            Aim::Look | Aim::BulkWrite | Aim::Ask => return Struck::Impossible,
+            Aim::Write | Aim::Effect => fault.on_route(RouteKind::Batch),
+            Aim::LaterEffect => fault.on_route(RouteKind::Batch).after(1),
             Aim::Any => fault,
         };
         self.twin.push_fault(fault);
@@ -176,4 +177,35 @@ impl VendorWorld for BloomreachWorld {
         let counted = counted.map(|(what, count)| format!("{count} {what}"));
         counted.chain(self.twin.unexpected()).collect()
     }
+}
+
+/// Customer events, each with the `command_id` that brought it.
+impl EffectWorld for BloomreachWorld {
+    /// By the times that came with them, as they are shown: commands of one request are executed in any order.
+    fn happened(&self, person: u16) -> Vec<String> {
+        let mut events = self.twin.events_of(self.key(person).expose());
+        events.sort_by(|one, other| one.timestamp.total_cmp(&other.timestamp));
+        let appears = |event: EventView| {
+            let EventView { event_type, timestamp, properties, command_id, .. } = event;
+            appearing(&event_type, timestamp, properties, command_id.as_deref())
+        };
+        events.into_iter().map(appears).collect()
+    }
+
+    fn appears_as_happened(&self, effect: &Task) -> String {
+        let EarnedBy::Happened { event, details } = &effect.earned.by else { return "a transition".to_owned() };
+        let name = if event.as_str() == "order_completed" { "ee_order_completed" } else { event.as_str() };
+        let at = effect.earned.occurred_at.as_duration().as_secs_f64();
+        appearing(name, at, details.0.clone(), Some(&effect.reference))
+    }
+
+    fn ban(&self, person: u16) -> Struck {
+        let key = self.key(person);
+        self.twin.refuse(key.expose(), &format!("Customer {} is read-only", key.expose()));
+        Struck::Armed
+    }
+}
+
+fn appearing(name: &str, at: f64, properties: Map<String, Json>, id: Option<&str>) -> String {
+    format!("{name} at {at} {} by {id:?}", Json::Object(properties))
 }

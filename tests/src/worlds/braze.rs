@@ -6,16 +6,17 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use muster::destination::{Destination, LinkedAttribute, LinkedAudience};
+use jiff::Timestamp;
+use muster::destination::{Destination, LinkedAttribute, LinkedAudience, Task};
 use muster::embedded::JumpClock;
-use muster::model::{Identifier, Value};
+use muster::model::{EarnedBy, Identifier, Value};
 use muster::ports::Secret;
 use muster_local::demo::twin_clock;
 use muster_twins::braze::{BrazeTwin, Fault, FaultKind, ObjectLimit, Options, ProfileView, RouteKind, Switches};
-use serde_json::{Value as Json, json};
+use serde_json::{Map, Value as Json, json};
 
 use super::fault_kind;
-use crate::contract::world::{Aim, Membership, Pause, Standing, Strangers, Struck, Trouble, VendorWorld};
+use crate::contract::world::{Aim, EffectWorld, Membership, Pause, Standing, Strangers, Struck, Trouble, VendorWorld};
 
 const ORIGIN: &str = "https://rest.fra-01.braze.eu";
 const KEY: &str = "zqsecretzqsecret";
@@ -140,10 +141,11 @@ impl VendorWorld for BrazeWorld {
     fn strike(&self, trouble: &Trouble, aim: Aim, times: u32) -> Struck {
         let fault = Fault::once(fault_kind(trouble, FaultKind::Refused)).times(times);
         let fault = match aim {
-            Aim::Look | Aim::BulkWrite => return Struck::Impossible,
+            Aim::Look | Aim::BulkWrite | Aim::Ask => return Struck::Impossible,
             // Its headers say when to come back, with every answer.
             _ if *trouble == Trouble::SlowDown(Pause::Unsaid) => return Struck::Impossible,
-            Aim::Write => fault.on_route(RouteKind::Track),
+            Aim::Write | Aim::Effect => fault.on_route(RouteKind::Track),
+            Aim::LaterEffect => fault.on_route(RouteKind::Track).after(1),
             Aim::Any => fault,
         };
         self.twin.push_fault(fault);
@@ -177,4 +179,29 @@ impl VendorWorld for BrazeWorld {
         let counted = counted.map(|(what, count)| format!("{count} {what}"));
         counted.chain(self.twin.unexpected()).collect()
     }
+}
+
+/// Custom events, which Braze knows by nothing but what they say.
+impl EffectWorld for BrazeWorld {
+    fn happened(&self, person: u16) -> Vec<String> {
+        self.twin.apply_queued();
+        let key = self.key(person);
+        let theirs = self.twin.events().into_iter().filter(|event| event.external_id.as_deref() == Some(key.expose()));
+        theirs.map(|event| appearing(&event.name, event.time, event.properties)).collect()
+    }
+
+    fn appears_as_happened(&self, effect: &Task) -> String {
+        let EarnedBy::Happened { event, details } = &effect.earned.by else { return "a transition".to_owned() };
+        let name = if event.as_str() == "order_completed" { "EE Order Completed" } else { event.as_str() };
+        appearing(name, effect.earned.occurred_at, details.0.clone())
+    }
+
+    fn ban(&self, person: u16) -> Struck {
+        self.twin.ban(self.key(person).expose());
+        Struck::Armed
+    }
+}
+
+fn appearing(name: &str, at: Timestamp, properties: Map<String, Json>) -> String {
+    format!("{name} at {at} {}", Json::Object(properties))
 }

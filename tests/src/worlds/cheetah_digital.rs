@@ -234,7 +234,7 @@ impl VendorWorld for CheetahDigitalWorld {
         let is_success = matches!(trouble, Trouble::Truncated | Trouble::ErrorInOk);
         let fault = match aim {
             // Nobody is looked at to be written to.
-            Aim::Look => return Struck::Impossible,
+            Aim::Look | Aim::Effect | Aim::LaterEffect | Aim::Ask => return Struck::Impossible,
             // Every 2xx means that it was taken, whatever it says.
             Aim::Write | Aim::BulkWrite | Aim::Any if is_success => return Struck::Impossible,
             Aim::Write => fault.on_route(RouteKind::Data),

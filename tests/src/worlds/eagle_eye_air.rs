@@ -6,19 +6,19 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use muster::destination::{Destination, LinkedAttribute, LinkedAudience};
+use muster::destination::{Destination, LinkedAttribute, LinkedAudience, Task};
 use muster::embedded::JumpClock;
-use muster::model::{Identifier, Value};
+use muster::model::{EarnedBy, Identifier, Value};
 use muster::ports::Secret;
 use muster_local::demo::twin_clock;
 use muster_twins::eagle_eye_air::{
-    EagleEyeAirTwin, Fault, FaultKind, Options, RouteKind, SeedCampaign, SeedWallet, Standing as WalletStanding,
-    Switches,
+    ByReference, EagleEyeAirTwin, Fault, FaultKind, Options, RouteKind, SeedCampaign, SeedWallet,
+    Standing as WalletStanding, Switches,
 };
 use serde_json::{Value as Json, json};
 
 use super::fault_kind;
-use crate::contract::world::{Aim, Membership, Standing, Strangers, Struck, Trouble, VendorWorld};
+use crate::contract::world::{Aim, EffectWorld, Membership, Standing, Strangers, Struck, Trouble, VendorWorld};
 
 const ORIGIN: &str = "https://wallet.sandbox.uk.eagleeye.com";
 const CLIENT: &str = "zqclient";
@@ -37,6 +37,11 @@ impl EagleEyeAirWorld {
     /// be looked up by its reference.
     pub async fn start() -> Self {
         Self::with(Switches::default(), "").await
+    }
+
+    /// Of a unit whose transactions are found by their references.
+    pub async fn start_with_look_up() -> Self {
+        Self::with(Switches { by_reference: ByReference::One, ..Switches::default() }, "/2.0").await
     }
 
     /// Of certain readings, under `path`: nothing or `/2.0`.
@@ -131,9 +136,11 @@ impl VendorWorld for EagleEyeAirWorld {
     fn strike(&self, trouble: &Trouble, aim: Aim, times: u32) -> Struck {
         let fault = Fault::once(fault_kind(trouble, FaultKind::Refused)).times(times);
         let fault = match aim {
-            Aim::BulkWrite => return Struck::Impossible,
+            Aim::Write | Aim::BulkWrite => return Struck::Impossible,
             Aim::Look => fault.on_route(RouteKind::WalletByIdentity),
-            Aim::Write => fault.on_route(RouteKind::Trigger),
+            Aim::Effect => fault.on_route(RouteKind::Trigger),
+            Aim::LaterEffect => fault.on_route(RouteKind::Trigger).after(1),
+            Aim::Ask => fault.on_route(RouteKind::TransactionByReference),
             Aim::Any => fault,
         };
         self.twin.push_fault(fault);
@@ -165,4 +172,37 @@ impl VendorWorld for EagleEyeAirWorld {
         let counted = counted.map(|(what, count)| format!("{count} {what}"));
         counted.chain(self.twin.unexpected()).collect()
     }
+}
+
+/// Rewards, each with the reference of the wallet transaction that issued it.
+impl EffectWorld for EagleEyeAirWorld {
+    fn settings_of_effects(&self) -> Json {
+        let mut settings = self.settings();
+        settings["again"] = json!("every_time");
+        settings
+    }
+
+    fn happened(&self, person: u16) -> Vec<String> {
+        let wallet = self.twin.wallet_of(self.key(person).expose());
+        let rewards = self.twin.rewards().into_iter();
+        let theirs = rewards.filter(|reward| Some(&reward.wallet_id) == wallet.as_ref());
+        theirs.map(|reward| appearing(&reward.action_reference, &reward.reference)).collect()
+    }
+
+    fn appears_as_happened(&self, effect: &Task) -> String {
+        let EarnedBy::Entered { audience, .. } = &effect.earned.by else { return "no reward".to_owned() };
+        let reward = if audience.as_str() == "cats" { POINTS } else { COUPON };
+        let reference = self.destination().echoed_as(&self.settings_of_effects(), effect).unwrap();
+        appearing(reward, &reference)
+    }
+
+    fn ban(&self, person: u16) -> Struck {
+        let wallet = self.twin.wallet_of(self.key(person).expose()).unwrap();
+        assert!(self.twin.set_standing(&wallet, WalletStanding::Suspended));
+        Struck::Armed
+    }
+}
+
+fn appearing(reward: &str, reference: &str) -> String {
+    format!("{reward} by {reference}")
 }

@@ -214,6 +214,7 @@ impl VendorWorld for HeyloyaltyWorld {
             Aim::Write => fault.on_route(RouteKind::MemberPatch),
             Aim::BulkWrite => fault.on_route(RouteKind::Import),
             Aim::Any => fault,
+            Aim::Effect | Aim::LaterEffect | Aim::Ask => return Struck::Impossible,
         });
         Struck::Armed
     }

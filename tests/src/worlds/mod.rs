@@ -36,6 +36,7 @@ fn fault_kind(trouble: &Trouble, refused: impl FnOnce(String) -> FaultKind) -> F
         Trouble::NotTheApi => FaultKind::NonJson200,
         Trouble::ErrorInOk => FaultKind::ErrorBody200,
         Trouble::Unauthorized => FaultKind::Unauthorized,
+        Trouble::BadRequest => FaultKind::Status(400),
         Trouble::Refused(sentence) => refused(sentence.clone()),
     }
 }

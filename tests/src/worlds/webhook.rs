@@ -4,21 +4,24 @@
 #![expect(clippy::unwrap_used, reason = "a world that cannot be built is a test that failed")]
 
 use std::collections::BTreeMap;
+use std::iter;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use muster::destination::{Destination, LinkedAttribute, LinkedAudience};
+use jiff::Timestamp;
+use muster::destination::{Destination, LinkedAttribute, LinkedAudience, Task};
 use muster::embedded::JumpClock;
-use muster::model::{Identifier, Value};
+use muster::model::{EarnedBy, Identifier, Value};
 use muster::ports::Secret;
 use muster_local::demo::twin_clock;
 use muster_twins::webhook::{
-    Answers, AudienceView, Fault, FaultKind, Options, PersonView, RouteKind, Standing as Told, Switches, WebhookTwin,
+    Answers, AudienceView, Doubles, EventView, Fault, FaultKind, Happening, Options, PersonView, RouteKind,
+    Standing as Told, Switches, WebhookTwin,
 };
 use serde_json::{Value as Json, json};
 
 use super::fault_kind;
-use crate::contract::world::{Aim, Membership, Standing, Strangers, Struck, Trouble, VendorWorld};
+use crate::contract::world::{Aim, EffectWorld, Membership, Standing, Strangers, Struck, Trouble, VendorWorld};
 
 /// 24 bytes whose Base64 can be read in a log.
 const SECRET: &str = "whsec_zqsecretzqsecretzqsecretzqsecret";
@@ -30,29 +33,48 @@ pub struct WebhookWorld {
     pub twin: WebhookTwin,
     pub clock: Arc<JumpClock>,
     answers: Answers,
+    in_doubt: InDoubt,
+}
+
+/// What becomes of an event of which nobody knows.
+#[derive(Clone, Copy)]
+enum InDoubt {
+    /// It is sent again to a receiver that knows a repeat.
+    SentAgain,
+    /// A receiver is asked that acts on it as often as it comes.
+    Asked,
 }
 
 impl WebhookWorld {
     /// Says of every record what became of it.
     pub async fn start() -> Self {
-        Self::answering(Answers::Results).await
+        Self::answering(Answers::Results, InDoubt::SentAgain).await
     }
 
     /// Says so of whole requests only.
     pub async fn start_by_status() -> Self {
-        Self::answering(Answers::Empty).await
+        Self::answering(Answers::Empty, InDoubt::SentAgain).await
     }
 
-    async fn answering(answers: Answers) -> Self {
+    /// Acts on an event as often as it comes, and can be asked for it.
+    pub async fn start_asked() -> Self {
+        Self::answering(Answers::Results, InDoubt::Asked).await
+    }
+
+    async fn answering(answers: Answers, in_doubt: InDoubt) -> Self {
+        let doubles = match in_doubt {
+            InDoubt::SentAgain => Doubles::Dropped,
+            InDoubt::Asked => Doubles::Acted,
+        };
         let clock = Arc::new(JumpClock::frozen_at("2026-11-22T06:00:00.123456789Z".parse().unwrap()));
         let options = Options {
             clock: twin_clock(&clock),
             secrets: vec![SECRET.parse().unwrap()],
-            switches: Switches { answers, batch: BATCH, ..Switches::default() },
+            switches: Switches { answers, doubles, batch: BATCH, ..Switches::default() },
             ..Options::default()
         };
         let twin = WebhookTwin::start(options).await.unwrap();
-        Self { twin, clock, answers }
+        Self { twin, clock, answers, in_doubt }
     }
 
     fn person(&self, person: u16) -> Option<PersonView> {
@@ -146,6 +168,12 @@ impl VendorWorld for WebhookWorld {
         let fault = match (aim, self.sees(trouble, aim)) {
             (Aim::Look | Aim::BulkWrite, _) | (_, Sees::Success) => return Struck::Impossible,
             (Aim::Write, Sees::Trouble) => fault.on_route(RouteKind::People),
+            (Aim::Effect, Sees::Trouble) => fault.on_route(RouteKind::Event),
+            (Aim::LaterEffect, Sees::Trouble) => fault.on_route(RouteKind::Event).after(1),
+            (Aim::Ask, Sees::Trouble) => match self.in_doubt {
+                InDoubt::SentAgain => return Struck::Impossible,
+                InDoubt::Asked => fault.on_route(RouteKind::Ask),
+            },
             (Aim::Any, Sees::Trouble) => fault,
         };
         self.twin.push_fault(fault);
@@ -190,8 +218,9 @@ impl WebhookWorld {
         match trouble {
             Trouble::Truncated | Trouble::NotTheApi | Trouble::ErrorInOk => match (self.answers, aim) {
                 (Answers::Results, Aim::Look | Aim::Write | Aim::BulkWrite) => Sees::Trouble,
-                // Any request may be a check, of which every 2xx is good.
-                (Answers::Results, Aim::Any) | (Answers::Empty | Answers::Text, _) => Sees::Success,
+                // Of events, asks and checks every 2xx is good, and any request may be one of them.
+                (Answers::Results, Aim::Effect | Aim::LaterEffect | Aim::Ask | Aim::Any)
+                | (Answers::Empty | Answers::Text, _) => Sees::Success,
             },
             Trouble::SlowDown(_)
             | Trouble::Broken(_)
@@ -200,7 +229,51 @@ impl WebhookWorld {
             | Trouble::TimeoutBefore
             | Trouble::TimeoutAfter
             | Trouble::Unauthorized
+            | Trouble::BadRequest
             | Trouble::Refused(_) => Sees::Trouble,
         }
     }
+}
+
+/// Events, each with its `webhook-id`.
+impl EffectWorld for WebhookWorld {
+    fn settings_of_effects(&self) -> Json {
+        let mut settings = self.settings();
+        settings["events"] = json!(["entered", "left"]);
+        settings["pass_on"] = json!("all");
+        match self.in_doubt {
+            InDoubt::SentAgain => {}
+            InDoubt::Asked => {
+                settings["in_doubt"] = json!("ask");
+                settings["ask_url"] = json!(format!("{ORIGIN}/ask"));
+            }
+        }
+        settings
+    }
+
+    fn happened(&self, person: u16) -> Vec<String> {
+        let key = self.key(person);
+        let mut events = self.twin.events();
+        events.retain(|event| event.id == key.expose());
+        events.sort_by_key(|event| event.place);
+        let times = |event: &EventView| usize::try_from(event.acted).unwrap();
+        let appears = |event: &EventView| {
+            let EventView { webhook_id, what, audience, properties, timestamp, .. } = event;
+            appearing(*what, audience, &json!(properties), *timestamp, webhook_id)
+        };
+        events.iter().flat_map(|event| iter::repeat_n(appears(event), times(event))).collect()
+    }
+
+    fn appears_as_happened(&self, effect: &Task) -> String {
+        let (what, of, properties) = match &effect.earned.by {
+            EarnedBy::Entered { audience, properties } => (Happening::Entered, audience.as_str(), json!(properties)),
+            EarnedBy::Left { audience } => (Happening::Left, audience.as_str(), json!({})),
+            EarnedBy::Happened { event, details } => (Happening::PassedOn, event.as_str(), json!(details)),
+        };
+        appearing(what, of, &properties, effect.earned.occurred_at, &format!("evt_{}", effect.reference))
+    }
+}
+
+fn appearing(what: Happening, of: &str, properties: &Json, at: Timestamp, id: &str) -> String {
+    format!("{what:?} {of} at {at} {properties} by {id}")
 }

@@ -20,7 +20,8 @@ impl State {
             }
             return;
         }
-        let view = view(webhook_id, event);
+        let place = 1 + u64::try_from(self.events.len()).unwrap_or(u64::MAX);
+        let view = view(webhook_id, event, place);
         // A receiver knows repeats by their `webhook-id` alone.
         if let Some(twin) = self.events.values().find(|known| is_same(known, &view)) {
             let what = format!("one event under two webhook-ids: {} and {webhook_id}", twin.webhook_id);
@@ -31,7 +32,7 @@ impl State {
     }
 }
 
-fn view(webhook_id: &str, event: &Event) -> EventView {
+fn view(webhook_id: &str, event: &Event, place: u64) -> EventView {
     let Event { what, timestamp, told } = event.clone();
     let Told { activation, id, audience, properties } = told;
     EventView {
@@ -42,6 +43,7 @@ fn view(webhook_id: &str, event: &Event) -> EventView {
         properties,
         timestamp,
         activation,
+        place,
         arrived: 1,
         acted: 1,
     }

@@ -68,6 +68,8 @@ pub struct EventView {
     pub timestamp: Timestamp,
     /// Which activation told it.
     pub activation: String,
+    /// Among all events the place of its first arrival, from 1.
+    pub place: u64,
     /// How often it arrived and was not lost.
     pub arrived: u64,
     /// How often the receiver acted on it.
