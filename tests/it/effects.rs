@@ -9,7 +9,7 @@ use jiff::SignedDuration;
 use muster::steps::{Step, Steps};
 use muster_local::runner::Runner;
 use muster_tests::world::{Setup, World, change};
-use muster_twins::webhook::{EventView, Fault, FaultKind, Happening, RouteKind};
+use muster_twins::webhook::{EventView, Fault, FaultKind, Happening, RetryAfter, RouteKind};
 use serde_json::{Value, json};
 
 /// An active activation that tells entering and leaving of `cats` as events, a minute after it began.
@@ -96,6 +96,25 @@ async fn an_event_of_a_person_is_passed_on_once_by_its_name() {
         assert_eq!(events.len(), told, "{events:?}");
         assert!(events.iter().all(|one| (one.what, one.arrived) == (Happening::PassedOn, 1)), "{events:?}");
         assert!(events.iter().all(|one| one.properties["pages"] == json!([1, 2])), "{events:?}");
+        assert_unharmed(&world);
+    }
+}
+
+#[tokio::test]
+async fn what_happened_later_is_not_told_first() {
+    let pauses = [RetryAfter::Absent, RetryAfter::Seconds(2), RetryAfter::Seconds(90)];
+    for fault in pauses.map(FaultKind::TooManyRequests) {
+        let mut world = telling(json!({ "pass_on": "all" })).await;
+        world.receiver.push_fault(Fault::once(fault).on_route(RouteKind::Event));
+        let names = ["parked", "paid", "left"];
+        let event = |name: &&str| json!({"type": "person.event", "event": name, "event_id": format!("{name}-1")});
+        let events: Vec<Value> = names.iter().map(|name| now_is(&world, "anna", event(name))).collect();
+        world.ingest(&events).await;
+        world.settle().await;
+        let mut told = world.receiver.events();
+        told.sort_by_key(|event| event.place);
+        let told: Vec<&str> = told.iter().map(|event| event.audience.as_str()).collect();
+        assert_eq!(told, names);
         assert_unharmed(&world);
     }
 }

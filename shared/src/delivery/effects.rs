@@ -46,8 +46,13 @@ impl Run<'_> {
             let rest = send.split_off(send.len().min(most));
             batches.push_back(std::mem::replace(&mut send, rest));
         }
-        while let Some(batch) = batches.pop_front() {
-            self.send_effects(batch, &mut sorted).await?;
+        let mut held_up: BTreeSet<PersonKey> = BTreeSet::new();
+        while let Some(mut batch) = batches.pop_front() {
+            // Whoever sees to the one before it sees to this one, too.
+            batch.retain(|Ready { task, .. }| {
+                !effects::is_told_in_order(&task.earned) || !held_up.contains(&task.id.person)
+            });
+            held_up.extend(self.send_effects(batch, &mut sorted).await?);
         }
         let next = self.engine.clear_outboxes(&self.subject.activation.id, sorted.remove).await?;
         if !next.is_empty() && self.course.stop.is_none() {
@@ -151,20 +156,22 @@ impl Run<'_> {
         Task { id, key, reference, earned: one.earned.clone() }
     }
 
-    /// Sends one batch: `Sent` is written first, by whoever is the first to.
-    async fn send_effects(&mut self, batch: Vec<Ready>, sorted: &mut Sorted) -> PortResult<()> {
-        if self.course.stop.is_some() {
-            return Ok(());
+    /// Sends one batch: `Sent` is written first, by whoever is the first to. Answers whose later effects wait.
+    async fn send_effects(&mut self, batch: Vec<Ready>, sorted: &mut Sorted) -> PortResult<BTreeSet<PersonKey>> {
+        if batch.is_empty() || self.course.stop.is_some() {
+            return Ok(BTreeSet::new());
         }
+        let in_order = batch.iter().filter(|ready| effects::is_told_in_order(&ready.task.earned));
+        let in_order: BTreeSet<TaskId> = in_order.map(|ready| ready.task.id.clone()).collect();
         if let Err(failure) = self.subject.session.reserve().await {
             let until = put_off_until(&failure, self.engine.now());
             self.course.put_off.entry(until).or_default().extend(batch.iter().map(|ready| ready.task.id.person));
-            return Ok(());
+            return Ok(in_order.into_iter().map(|id| id.person).collect());
         }
         // Behind the reservation: what is put off has not counted.
         let batch = self.under_the_cap(batch).await?;
         if batch.is_empty() {
-            return Ok(());
+            return Ok(BTreeSet::new());
         }
         let (now, times) = (self.engine.now(), self.effect_times());
         let mut sending = BTreeMap::new();
@@ -182,14 +189,19 @@ impl Run<'_> {
         let context = self.subject.context(self.subject.notes(), now);
         let performances = perform(&context, self.subject.destination, tasks).await;
         self.engine.steps.reached(Step::EffectsSent);
+        let mut held_up = BTreeSet::new();
         for (id, effect) in sending {
             let performed = self.judge(performances.get(&id), effect.trying.map_or(1, |trying| trying.attempts + 1));
             let now = self.engine.now();
             let read_revision = effect.revision;
-            self.note_effect(effect.performed(&performed, &times, now), read_revision, sorted).await?;
+            let effect = effect.performed(&performed, &times, now);
+            if in_order.contains(&id) && effects::is_tried_again(&effect.state) {
+                held_up.insert(id.person);
+            }
+            self.note_effect(effect, read_revision, sorted).await?;
         }
         self.engine.steps.reached(Step::EffectsSettled);
-        Ok(())
+        Ok(held_up)
     }
 
     /// As many of the batch as the destination's cap allows; at the cap the activation pauses. An effect counts once,

@@ -128,6 +128,18 @@ pub enum HoldsUp {
     ForNow,
 }
 
+/// Whether an effect that was just sent certainly did not happen, and is sent again: what happened later waits for it.
+pub fn is_tried_again(state: &EffectState) -> bool {
+    match state {
+        EffectState::Pending { .. } => true,
+        EffectState::Sent
+        | EffectState::Ambiguous { .. }
+        | EffectState::Confirmed
+        | EffectState::Refused { .. }
+        | EffectState::Parked { .. } => false,
+    }
+}
+
 /// How long somebody takes who is telling of an effect, mostly.
 pub const SOON: SignedDuration = SignedDuration::from_secs(5);
 
