@@ -167,6 +167,13 @@ pub trait Destination: Send + Sync {
         ReadBack::default()
     }
 
+    /// The identities by which the vendor knows a person of its own, as its events show them; none where it knows nobody.
+    /// Asked where a source's event named a person and no identity.
+    async fn identities(&self, context: &Context<'_>, vendor_id: &str) -> Result<Vec<serde_json::Value>, Failure> {
+        let _ = (context, vendor_id);
+        Ok(Vec::new())
+    }
+
     /// The key of the person that the vendor knows by this id, `None` if it knows nobody.
     async fn resolve_signal(&self, context: &Context<'_>, vendor_id: &str) -> Result<Option<Identifier>, Failure> {
         let _ = (context, vendor_id);

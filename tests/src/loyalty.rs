@@ -9,6 +9,7 @@ use axum::http::Request;
 use jiff::{SignedDuration, Timestamp};
 use muster::delivery::Dice;
 use muster::embedded::JumpClock;
+use muster::ports::Clock;
 use muster::steps::{Steps, Unwatched};
 use muster_local::demo::twin_clock;
 use muster_local::runner::Runner;
@@ -232,9 +233,14 @@ impl LoyaltyWorld {
     /// # Panics
     /// See above.
     pub async fn call(&self, method: &str, path: &str, body: Value) -> Value {
-        let (status, answer) = call_api(&self.system.router, &self.system.token, method, path, &body).await;
+        let (status, answer) = self.try_call(method, path, body).await;
         assert!((200..300).contains(&status), "{method} {path} was answered {status}: {answer}");
         answer
+    }
+
+    /// Calls the API, whatever the answer.
+    pub async fn try_call(&self, method: &str, path: &str, body: Value) -> (u16, Value) {
+        call_api(&self.system.router, &self.system.token, method, path, &body).await
     }
 
     /// `POST`.
@@ -275,7 +281,8 @@ impl LoyaltyWorld {
     /// Where a store does not work.
     pub async fn sweep(&self) {
         self.system.engine.sweep().await.expect("the store works");
-        muster::timers::ring(&self.system.engine).await.expect("the store works");
+        let deadline = self.clock.now() + SignedDuration::from_mins(5);
+        muster::timers::ring(&self.system.engine, deadline).await.expect("the store works");
     }
 
     /// Lets happen what is due now, without a look at what is due later.

@@ -5,10 +5,10 @@
 use std::sync::LazyLock;
 
 use muster::control::{
-    AccountingView, ActivationChange, ActivationView, AttributeView, AudienceView, AuthorizationChange, EffectView,
-    EffectWord, KeptRecord, NewAccess, NewActivation, NewAudience, NewAuthorization, NewSource, NoticeReceiver, Page,
-    PersonEvidence, PersonQuery, Preview, PreviewQuery, ReasonsView, Resumption, ScanView, SignalLogin, SourceEdit,
-    SourceView,
+    AccountingView, ActivationChange, ActivationView, AttributeView, AudienceView, AuthorizationChange, ConnectorView,
+    EffectView, EffectWord, InsidersQuery, InsidersWord, KeptRecord, NewAccess, NewActivation, NewAudience,
+    NewAuthorization, NewConnector, NewSource, NoticeReceiver, Page, PersonEvidence, PersonQuery, Preview,
+    PreviewQuery, ReasonsView, Resumption, ScanView, SignalLogin, SourceEdit, SourceView,
 };
 use muster::destination::{Checked, Discovered};
 use muster::model::{Authorization, Job, Replay};
@@ -74,14 +74,18 @@ fn schemas() -> Value {
         Authorization,
         AuthorizationChange,
         Checked,
+        ConnectorView,
         Discovered,
         EffectView,
         EffectWord,
+        InsidersQuery,
+        InsidersWord,
         Job,
         NewAccess,
         NewActivation,
         NewAudience,
         NewAuthorization,
+        NewConnector,
         NewScan,
         NewSecret,
         OfferedAudiences,
@@ -93,6 +97,7 @@ fn schemas() -> Value {
         Page<AttributeView>,
         Page<AudienceView>,
         Page<Authorization>,
+        Page<ConnectorView>,
         Page<DestinationView>,
         Page<EffectView>,
         Page<Job>,

@@ -50,7 +50,8 @@ pub async fn handle(engine: &Engine, event: Event, remaining: SignedDuration) ->
         Event::Jobs(event) => serde_json::to_value(handle_jobs(engine, event, remaining).await),
         Event::Task(Task::Sweep) => {
             // Apart: neither waits for the other's store to be well.
-            let (swept, rung) = (engine.sweep().await, muster::timers::ring(engine).await);
+            let deadline = engine.ports.clock.now().saturating_add(remaining).unwrap_or(Timestamp::MAX);
+            let (swept, rung) = (engine.sweep().await, muster::timers::ring(engine, deadline).await);
             let timers = rung.map_err(|error| error.to_string())?;
             let mut said = serde_json::to_value(swept.map_err(|error| error.to_string())?).unwrap_or_default();
             if let Some(members) = said.as_object_mut() {

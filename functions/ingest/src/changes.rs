@@ -17,7 +17,7 @@ use muster::sources::{
     MAX_BODY_BYTES, MAX_CHANGES, MAX_UNPACKED_BYTES, OTHER_EVENTS, Parsed, Reading, Rejection, Unreadable,
     left_out_prefix, parse, unpacked,
 };
-use muster::sources::{eagle_eye_air, lytics};
+use muster::sources::{eagle_eye_air, ee_connect, lytics};
 use serde::{Deserialize, Serialize};
 use tracing::Instrument;
 
@@ -32,7 +32,7 @@ const MAX_EVENT_NAMES: usize = 50;
 pub(crate) struct Answer {
     accepted: u64,
     ignored: u64,
-    rejected: Vec<Rejection>,
+    pub(crate) rejected: Vec<Rejection>,
 }
 
 /// Takes a request: who sends, is it them, what do they say, and only then is anything stored.
@@ -48,17 +48,33 @@ pub(crate) async fn take(
     if source.format == SourceFormat::Muster && method != Method::POST {
         return Err(Problem::method_not_allowed());
     }
+    if let SourceFormat::EeConnect(format) = &source.format {
+        return Err(Problem::not_found(format!("requests of this source go to /in/{}/{}", format.platform, source.id)));
+    }
     let _place = app.admit(format!("source/{}", source.id))?;
     let body = body::receive(&headers, body, MAX_BODY_BYTES).await?;
     let proven = authenticate(&app, &source, &headers, &body, now).await?;
-    let form = body::form(&headers, &source)?;
-    let encoding = body::encoding(&headers)?;
-    let reading = Reading { source: &source, key: &app.key, now, stamped_at: proven.stamped_at.unwrap_or(now) };
+    let stamped_at = proven.stamped_at.unwrap_or(now);
+    let (status, answer) = read(&app, &source, &headers, body, stamped_at).await?;
+    Ok((status, Json(answer)))
+}
+
+/// Reads a body that is known to come from its source, and stores what it says.
+pub(crate) async fn read(
+    app: &Ingest,
+    source: &Source,
+    headers: &HeaderMap,
+    body: Vec<u8>,
+    stamped_at: Timestamp,
+) -> Result<(StatusCode, Answer), Problem> {
+    let form = body::form(headers, source)?;
+    let encoding = body::encoding(headers)?;
+    let reading = Reading { source, key: &app.key, now: app.ports.clock.now(), stamped_at };
     let parsed = parse(&form, &mut unpacked(&body, encoding), &reading).map_err(unreadable)?;
     drop(body);
-    let trace = trace(&headers);
+    let trace = trace(headers);
     let span = tracing::info_span!("ingest", source = %source.id, trace_id = %trace);
-    store(&app, &source, parsed, trace).instrument(span).await
+    store(app, source, parsed, trace).instrument(span).await
 }
 
 /// The sender's trace, or a new one.
@@ -73,7 +89,7 @@ async fn find_source(app: &Ingest, id: Result<Path<String>, PathRejection>) -> R
     app.catalog.snapshot().await?.sources.get(&id).cloned().ok_or_else(unknown)
 }
 
-async fn authenticate(
+pub(crate) async fn authenticate(
     app: &Ingest,
     source: &Source,
     headers: &HeaderMap,
@@ -103,12 +119,7 @@ fn unreadable(error: Unreadable) -> Problem {
     }
 }
 
-async fn store(
-    app: &Ingest,
-    source: &Source,
-    parsed: Parsed,
-    trace: TraceId,
-) -> Result<(StatusCode, Json<Answer>), Problem> {
+async fn store(app: &Ingest, source: &Source, parsed: Parsed, trace: TraceId) -> Result<(StatusCode, Answer), Problem> {
     let sender = Sender::of(&source.format);
     let ignored = parsed.ignored_count();
     let Parsed { items, ignored: by_name, mut rejected, mut noted, timers, echoes } = parsed;
@@ -142,7 +153,7 @@ async fn store(
     if accepted == 0 && ignored == 0 && !rejected.is_empty() && sender.refusals == Refusals::Read {
         return Err(Problem::nothing_accepted(rejected));
     }
-    Ok((sender.success, Json(Answer { accepted, ignored, rejected })))
+    Ok((sender.success, Answer { accepted, ignored, rejected }))
 }
 
 /// What a sender makes of answers.
@@ -177,11 +188,15 @@ impl Sender {
                 let refusals = Refusals::SentAgain { counted_as: eagle_eye_air::advice::ROW_TOO_LARGE };
                 Self { success: StatusCode::OK, refusals }
             }
+            SourceFormat::EeConnect(_) => {
+                let refusals = Refusals::SentAgain { counted_as: ee_connect::ROW_TOO_LARGE };
+                Self { success: StatusCode::OK, refusals }
+            }
         }
     }
 }
 
-async fn count_left_out(app: &Ingest, source: &SourceId, by_name: BTreeMap<String, u64>) -> PortResult<()> {
+pub(crate) async fn count_left_out(app: &Ingest, source: &SourceId, by_name: BTreeMap<String, u64>) -> PortResult<()> {
     if by_name.is_empty() {
         return Ok(());
     }

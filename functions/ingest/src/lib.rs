@@ -3,6 +3,7 @@
 
 mod body;
 mod changes;
+mod connectors;
 mod problem;
 mod secrets;
 mod signals;
@@ -12,7 +13,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::Router;
-use axum::routing::post;
+use axum::routing::{get, post};
 use jiff::SignedDuration;
 use muster::catalog::CachedCatalog;
 use muster::destination::ReadSignal;
@@ -111,6 +112,11 @@ pub fn router(app: Arc<Ingest>) -> Router {
         .route("/v1/ingest/{source}", post(changes::take).put(changes::take))
         .route("/v1/oauth/{source}/token", post(token::grant))
         .route("/v1/signals/{activation}", post(signals::take))
+        .route("/in/{platform}/{connector}", post(connectors::take_in))
+        .route("/out/{platform}/{connector}", post(connectors::take_out))
+        .route("/in/{platform}/status", get(connectors::status))
+        .route("/out/{platform}/status", get(connectors::status))
+        .route("/status", get(connectors::status))
         .fallback(async || Problem::not_found("there is nothing here"))
         .method_not_allowed_fallback(async || Problem::method_not_allowed())
         .with_state(app)

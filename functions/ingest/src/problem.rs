@@ -50,6 +50,16 @@ impl Problem {
         self
     }
 
+    /// What it is, to whoever is answered in words of their own.
+    pub(crate) fn status(&self) -> StatusCode {
+        self.status
+    }
+
+    /// What is wrong.
+    pub(crate) fn detail(&self) -> &str {
+        &self.detail
+    }
+
     pub(crate) fn bad_request(detail: impl Into<String>) -> Self {
         Self::new(StatusCode::BAD_REQUEST, "urn:muster:problem:bad-request", "The request cannot be read", detail)
     }

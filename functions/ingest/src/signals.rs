@@ -97,7 +97,7 @@ fn judge(secret: Option<&Secret>, headers: &HeaderMap) -> Result<(), Refused> {
 }
 
 /// User and password of HTTP Basic authentication.
-fn credentials(headers: &HeaderMap) -> Option<(Vec<u8>, Vec<u8>)> {
+pub(crate) fn credentials(headers: &HeaderMap) -> Option<(Vec<u8>, Vec<u8>)> {
     let (scheme, encoded) = headers.get(AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
     if !scheme.eq_ignore_ascii_case("basic") {
         return None;

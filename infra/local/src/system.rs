@@ -139,7 +139,9 @@ impl System {
 fn join(ingest: Router, api: Router) -> Router {
     Router::new().fallback_service(tower::service_fn(move |request: Request| {
         let path = request.uri().path();
-        let inward = ["/v1/ingest/", "/v1/oauth/", "/v1/signals/"].iter().any(|start| path.starts_with(start));
+        let inward = ["/v1/ingest/", "/v1/oauth/", "/v1/signals/", "/in/", "/out/", "/status"]
+            .iter()
+            .any(|start| path.starts_with(start));
         if inward { ingest.clone().oneshot(request) } else { api.clone().oneshot(request) }
     }))
 }

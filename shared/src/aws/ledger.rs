@@ -328,7 +328,10 @@ impl Ledger for LedgerTable {
             if due.len() >= most || day.parse::<i64>().is_ok_and(|day| day > today) {
                 break;
             }
-            let items = self.table.query(("pk", &format!("timer/{day}")), "sk", "").await?;
+            // Of today those whose second has come: what follows it sorts behind.
+            let last = format!("{:012}0", now.as_second().max(0));
+            let left = most - due.len();
+            let items = self.table.query_until(("pk", &format!("timer/{day}")), ("sk", &last), left).await?;
             if items.is_empty() && day.parse::<i64>().is_ok_and(|day| day < today) {
                 let seen = self.table.of(&item, "n")?.clone();
                 self.table.delete(key("timers", day), Some(("n", seen))).await?;

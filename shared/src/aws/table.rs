@@ -233,6 +233,40 @@ impl Table {
         }
     }
 
+    /// The first items of a partition whose sort keys do not come after `last`, at most about `most` of them, in the order
+    /// of sort keys, strongly consistent.
+    pub(super) async fn query_until(
+        &self,
+        partition: (&str, &str),
+        (sort, last): (&str, &str),
+        most: usize,
+    ) -> PortResult<Vec<Item>> {
+        let mut items = Vec::new();
+        let mut after = None;
+        while items.len() < most {
+            let left = i32::try_from(most - items.len()).unwrap_or(i32::MAX);
+            let request = self
+                .client
+                .query()
+                .table_name(&self.name)
+                .consistent_read(true)
+                .key_condition_expression("#p = :p AND #s <= :s")
+                .expression_attribute_names("#p", partition.0)
+                .expression_attribute_values(":p", text(partition.1))
+                .expression_attribute_names("#s", sort)
+                .expression_attribute_values(":s", text(last))
+                .limit(left)
+                .set_exclusive_start_key(after);
+            let page = request.send().await.map_err(|error| unavailable(self.store, &error))?;
+            items.extend(page.items.unwrap_or_default());
+            after = page.last_evaluated_key.filter(|key| !key.is_empty());
+            if after.is_none() {
+                break;
+            }
+        }
+        Ok(items)
+    }
+
     /// A page of a scan, eventually consistent: half the price, and a walk's rows are read again anyway.
     pub(super) async fn scan(&self, scan: Scan) -> PortResult<Scanned> {
         let Scan { segment, of, filter, values, projection, after, limit } = scan;

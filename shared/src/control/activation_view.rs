@@ -90,6 +90,7 @@ impl From<Activation> for ActivationView {
             status,
             why,
             transitions: _,
+            approvals: _,
             turns: _,
             revision,
             layout,

@@ -11,6 +11,7 @@ use super::changes::{self, Consequence};
 use super::{Control, ControlError, ControlResult, MAX_NAME, Page, Part, check_description, check_text, page, present};
 use crate::destination::Destination;
 use crate::model::activation::DEFAULT_RETRY_WINDOW_HOURS;
+use crate::model::effect::Events;
 use crate::model::{
     Activation, ActivationId, ActivationStatus, AttributeId, AttributeLink, AudienceId, AudienceLink, AuthorizationId,
     Earning, FieldName, Identifier, IdentifierType, Job, JobKind, LinkState, Path, Provider, Reads, Replay, SourceId,
@@ -316,10 +317,15 @@ impl Control {
         let (activation, _) = self
             .edit_activation(id, |activation| match self.to_deliver(activation)? {
                 ActivationStatus::Draft => {
-                    if activation.live_audiences().next().is_none() && activation.attributes.is_empty() {
+                    let is_told_nothing = activation.earning.events == Events::None;
+                    if activation.live_audiences().next().is_none()
+                        && activation.attributes.is_empty()
+                        && is_told_nothing
+                    {
                         return Err(ControlError::conflict("link an audience or an attribute first"));
                     }
                     activation.set_status(ActivationStatus::Backfilling, None);
+                    activation.approvals += 1;
                     activation.activated_at = Some(now);
                     Ok(Some(Consequence::Resend))
                 }
@@ -366,6 +372,7 @@ impl Control {
             .edit_activation(id, |activation| match self.to_deliver(activation)? {
                 ActivationStatus::Paused => {
                     activation.set_status(ActivationStatus::Active, None);
+                    activation.approvals += 1;
                     Ok(Some(Consequence::Nothing))
                 }
                 // Whatever made it fail may have changed the vendor's side: prepared anew before anything is sent.
@@ -505,6 +512,7 @@ fn draft(new: NewActivation, now: Timestamp) -> ControlResult<Activation> {
         status: ActivationStatus::Draft,
         why: None,
         transitions: 0,
+        approvals: 0,
         turns: Vec::new(),
         revision: 1,
         layout: 1,

@@ -4,10 +4,11 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::changes::Consequence;
+use super::sources::look_up;
 use super::{Control, ControlError, ControlResult, MAX_NAME, Page, Part, check_description, check_text, page, present};
 use crate::http::token_secret;
 use crate::model::catalog::AccountLimits;
-use crate::model::{Activation, ActivationStatus, Authorization, AuthorizationId, JobKind, Provider};
+use crate::model::{Activation, ActivationStatus, Authorization, AuthorizationId, JobKind, Provider, Source};
 use crate::ports::{Kind, Secret};
 
 /// An authorization to be made.
@@ -245,12 +246,17 @@ impl Control {
     /// Removes an authorization and its secret.
     ///
     /// # Errors
-    /// `NotFound`; `Conflict` while an activation uses it.
+    /// `NotFound`; `Conflict` while an activation or a source uses it.
     pub async fn delete_authorization(&self, id: &AuthorizationId) -> ControlResult<()> {
         self.authorization(id).await?;
         let activations: Vec<Activation> = self.read_all().await?;
         if let Some(user) = activations.iter().find(|one| one.authorization == *id && needs_credentials(one)) {
             return Err(ControlError::conflict(format!("the activation `{}` uses it", user.id)));
+        }
+        let sources: Vec<Source> = self.read_all().await?;
+        let uses = |source: &&Source| look_up(&source.format).is_some_and(|look_up| look_up.authorization == *id);
+        if let Some(user) = sources.iter().find(uses) {
+            return Err(ControlError::conflict(format!("the source `{}` uses it", user.id)));
         }
         // The secret first: should the rest fail, the request can be repeated and leaves no secret behind.
         self.ports.vault.delete(&vault_name(id)).await?;

@@ -149,7 +149,7 @@ impl Control {
         let NewAccess { token, requests_per_second } = access;
         match self.source(id).await?.format {
             SourceFormat::Lytics(_) => {}
-            SourceFormat::Muster | SourceFormat::EagleEyeAir(_) => {
+            SourceFormat::Muster | SourceFormat::EagleEyeAir(_) | SourceFormat::EeConnect(_) => {
                 return Err(ControlError::conflict("a source of this format has no API that could be asked"));
             }
         }

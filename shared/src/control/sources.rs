@@ -10,11 +10,14 @@ use serde_json::json;
 
 use super::{Control, ControlError, ControlResult, MAX_NAME, Page, Part, check_text, page};
 use crate::model::catalog::default_sightings_days;
+use crate::model::source_format::WalletLookUp;
 use crate::model::{
-    EagleEyeAirFormat, IdentifierType, LyticsFormat, Source, SourceAuthentication, SourceFormat, SourceId,
+    Authorization, EagleEyeAirFormat, EeConnectFormat, IdentifierType, LyticsFormat, Source, SourceAuthentication,
+    SourceFormat, SourceId,
 };
 use crate::ports::Secret;
 use crate::sources::eagle_eye_air::changes::WALLET;
+use crate::sources::ee_connect::{IDENTITY, KEY_HEADER};
 use crate::sources::{LEFT_OUT, advice, left_out_prefix};
 
 /// A source to be made.
@@ -92,6 +95,9 @@ pub struct LeftOut {
     pub advice: Option<&'static str>,
 }
 
+/// Longest time for which the row of a deleted wallet is kept: a month.
+const MOST_ERASE_AFTER_HOURS: u16 = 720;
+
 fn check_sightings_days(days: u16) -> ControlResult<()> {
     if (1..=90).contains(&days) { Ok(()) } else { Err(ControlError::invalid("sightings_days", "must be 1 to 90")) }
 }
@@ -161,6 +167,7 @@ fn check_format(
         SourceFormat::Muster => Ok(()),
         SourceFormat::Lytics(format) => check_lytics(format, keyed_by, authentication),
         SourceFormat::EagleEyeAir(format) => check_eagle_eye_air(format, keyed_by, authentication),
+        SourceFormat::EeConnect(format) => check_ee_connect(format, keyed_by, authentication),
     }
 }
 
@@ -169,14 +176,17 @@ fn check_eagle_eye_air(
     keyed_by: &IdentifierType,
     authentication: &SourceAuthentication,
 ) -> ControlResult<()> {
-    let EagleEyeAirFormat { identities, currency, own_references, .. } = format;
+    let EagleEyeAirFormat { identities, currency, own_references, erase_after_hours, .. } = format;
     if keyed_by.as_str() != WALLET {
         let reason = "must be `wallet`: every event of AIR names one, also the last, which has no identities any more";
         return Err(ControlError::invalid("keyed_by", reason));
     }
     match authentication {
-        SourceAuthentication::Header { .. } => {}
-        SourceAuthentication::StandardWebhooks | SourceAuthentication::OAuth2 { .. } => {
+        SourceAuthentication::Header { .. } if format.platform.is_none() => {}
+        SourceAuthentication::Header { name } if name == KEY_HEADER => {}
+        SourceAuthentication::Header { .. }
+        | SourceAuthentication::StandardWebhooks
+        | SourceAuthentication::OAuth2 { .. } => {
             let reason = "AIR sends a fixed header: use `header` with the name `x-auth-token`";
             return Err(ControlError::invalid("authentication.method", reason));
         }
@@ -193,7 +203,43 @@ fn check_eagle_eye_air(
     if own_references.is_empty() {
         return Err(ControlError::invalid("format.own_references", "must be what references of rewards begin with"));
     }
+    if !(1..=MOST_ERASE_AFTER_HOURS).contains(erase_after_hours) {
+        let reason = format!("must be 1 to {MOST_ERASE_AFTER_HOURS}");
+        return Err(ControlError::invalid("format.erase_after_hours", reason));
+    }
     Ok(())
+}
+
+fn check_ee_connect(
+    format: &EeConnectFormat,
+    keyed_by: &IdentifierType,
+    authentication: &SourceAuthentication,
+) -> ControlResult<()> {
+    let EeConnectFormat { platform: _, identity } = format;
+    if keyed_by.as_str() != IDENTITY {
+        return Err(ControlError::invalid("keyed_by", "must be `ee_identity`: a request names nothing else"));
+    }
+    if identity == keyed_by || ["email", "phone", "mobile"].contains(&identity.as_str()) {
+        let reason = "must be a type that keeps the identity as it is written, such as `air_identity`";
+        return Err(ControlError::invalid("format.identity", reason));
+    }
+    match authentication {
+        SourceAuthentication::Header { name } if name == KEY_HEADER => Ok(()),
+        SourceAuthentication::Header { .. }
+        | SourceAuthentication::StandardWebhooks
+        | SourceAuthentication::OAuth2 { .. } => {
+            let reason = "platforms send a fixed header: use `header` with the name `x-auth-token`";
+            Err(ControlError::invalid("authentication.method", reason))
+        }
+    }
+}
+
+/// Where a source of this format asks its vendor for people.
+pub(super) fn look_up(format: &SourceFormat) -> Option<&WalletLookUp> {
+    match format {
+        SourceFormat::EagleEyeAir(format) => format.look_up.as_ref(),
+        SourceFormat::Muster | SourceFormat::Lytics(_) | SourceFormat::EeConnect(_) => None,
+    }
 }
 
 fn check_lytics(
@@ -220,6 +266,19 @@ fn check_lytics(
     Ok(())
 }
 
+/// Where a source's requests go.
+pub(super) fn ingest_path(source: &Source) -> String {
+    match &source.format {
+        SourceFormat::EeConnect(format) => format!("/in/{}/{}", format.platform, source.id),
+        SourceFormat::EagleEyeAir(EagleEyeAirFormat { platform: Some(platform), .. }) => {
+            format!("/out/{platform}/{}", source.id)
+        }
+        SourceFormat::Muster | SourceFormat::Lytics(_) | SourceFormat::EagleEyeAir(_) => {
+            format!("/v1/ingest/{}", source.id)
+        }
+    }
+}
+
 fn view(source: Source, counts: &BTreeMap<String, u64>) -> SourceView {
     let prefix = left_out_prefix(&source.id);
     let named = counts.iter().filter_map(|(name, count)| Some((name.strip_prefix(&prefix)?, *count)));
@@ -227,7 +286,7 @@ fn view(source: Source, counts: &BTreeMap<String, u64>) -> SourceView {
     let client =
         || OAuth2Client { token_path: format!("/v1/oauth/{}/token", source.id), client_id: source.id.to_string() };
     SourceView {
-        ingest_path: format!("/v1/ingest/{}", source.id),
+        ingest_path: ingest_path(&source),
         oauth2: match &source.authentication {
             SourceAuthentication::OAuth2 { .. } => Some(client()),
             SourceAuthentication::StandardWebhooks | SourceAuthentication::Header { .. } => None,
@@ -238,6 +297,29 @@ fn view(source: Source, counts: &BTreeMap<String, u64>) -> SourceView {
 }
 
 impl Control {
+    /// A source may ask its vendor by an authorization of the destination.
+    async fn check_look_up(&self, format: &SourceFormat) -> ControlResult<()> {
+        match look_up(format) {
+            Some(look_up) => self.check_air("format.look_up", look_up).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Whether a unit of Eagle Eye AIR can be asked so, which stands at `path` of the request.
+    pub(super) async fn check_air(&self, path: &str, unit: &WalletLookUp) -> ControlResult<()> {
+        let WalletLookUp { authorization, wallet_url } = unit;
+        let refuse = |member: &str, reason: String| Err(ControlError::invalid(format!("{path}.{member}"), reason));
+        let known: Vec<Authorization> = self.read_all().await?;
+        let Some(account) = known.into_iter().find(|known| known.id == *authorization) else {
+            return refuse("authorization", format!("there is no authorization `{authorization}`"));
+        };
+        if account.provider.as_str() != "eagle-eye-air" {
+            return refuse("authorization", format!("is of `{}`, and not of `eagle-eye-air`", account.provider));
+        }
+        let destination = self.known_destination(&account.provider)?;
+        destination.check_settings(&json!({ "wallet_url": wallet_url })).or_else(|reason| refuse("wallet_url", reason))
+    }
+
     /// Makes a source.
     ///
     /// # Errors
@@ -247,6 +329,7 @@ impl Control {
         check_text("name", &name, MAX_NAME)?;
         check_authentication(&authentication)?;
         check_format(&format, &keyed_by, &authentication)?;
+        self.check_look_up(&format).await?;
         check_sightings_days(sightings_days)?;
         secret.check(&authentication)?;
         let source =
@@ -301,6 +384,7 @@ impl Control {
                 return Err(ControlError::invalid("format.kind", "cannot be changed"));
             }
             check_format(format, &source.keyed_by, &source.authentication)?;
+            self.check_look_up(format).await?;
         }
         let apply = |source: &mut Source| {
             if let Some(name) = name {

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 
 use super::decide::effects::{self, Ended, HoldsUp, Lookout, ROUNDS, Waiting, put_off_until};
 use super::run::Run;
@@ -46,11 +46,12 @@ impl Run<'_> {
             let rest = send.split_off(send.len().min(most));
             batches.push_back(std::mem::replace(&mut send, rest));
         }
+        let events_earn = self.subject.activation.earning.events_earn;
         let mut held_up: BTreeSet<PersonKey> = BTreeSet::new();
         while let Some(mut batch) = batches.pop_front() {
             // Whoever sees to the one before it sees to this one, too.
             batch.retain(|Ready { task, .. }| {
-                !effects::is_told_in_order(&task.earned) || !held_up.contains(&task.id.person)
+                !effects::is_told_in_order(&task.earned, events_earn) || !held_up.contains(&task.id.person)
             });
             held_up.extend(self.send_effects(batch, &mut sorted).await?);
         }
@@ -62,12 +63,7 @@ impl Run<'_> {
     }
 
     fn effect_times(&self) -> EffectTimes {
-        let activation = self.subject.activation;
-        EffectTimes {
-            settled_after: self.engine.times.sweep_age,
-            window: SignedDuration::from_hours(i64::from(activation.retry_window_hours)),
-            again: activation.earning.again,
-        }
+        self.engine.effect_times(self.subject.activation)
     }
 
     async fn sort(&mut self, waiting: Vec<Waiting>) -> PortResult<Sorted> {
@@ -83,7 +79,8 @@ impl Run<'_> {
         for one in waiting {
             let row = rows.remove(&(one.person, one.earned.id.clone()));
             let next = next(&one.earned, row.as_ref(), &times, now);
-            match effects::holds_up(&one.earned, row.as_ref(), next) {
+            let in_order = effects::is_told_in_order(&one.earned, times.events_earn);
+            match if in_order { effects::holds_up(row.as_ref(), next) } else { HoldsUp::Nobody } {
                 HoldsUp::Nobody => {}
                 HoldsUp::Later => drop(held_up.insert(one.person)),
                 HoldsUp::ForNow => {
@@ -94,7 +91,7 @@ impl Run<'_> {
             }
             match next {
                 // Whoever sees to the one before it sees to this one, too.
-                Move::Send if effects::is_told_in_order(&one.earned) && held_up.contains(&one.person) => {}
+                Move::Send if in_order && held_up.contains(&one.person) => {}
                 Move::Send => self.prepare_sending(one, row, &mut sorted).await?,
                 Move::Ask => self.prepare_asking(one, row, &mut sorted).await?,
                 Move::Wait(until) => match effects::lookout(row.as_ref(), self.lane()) {
@@ -161,7 +158,8 @@ impl Run<'_> {
         if batch.is_empty() || self.course.stop.is_some() {
             return Ok(BTreeSet::new());
         }
-        let in_order = batch.iter().filter(|ready| effects::is_told_in_order(&ready.task.earned));
+        let events_earn = self.subject.activation.earning.events_earn;
+        let in_order = batch.iter().filter(|ready| effects::is_told_in_order(&ready.task.earned, events_earn));
         let in_order: BTreeSet<TaskId> = in_order.map(|ready| ready.task.id.clone()).collect();
         if let Err(failure) = self.subject.session.reserve().await {
             let until = put_off_until(&failure, self.engine.now());

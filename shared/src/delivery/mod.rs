@@ -10,6 +10,8 @@ mod batch;
 pub mod decide;
 mod effects;
 mod failing;
+mod identities;
+mod insiders;
 mod landing;
 mod notices;
 mod plan;
@@ -34,16 +36,20 @@ use jiff::{SignedDuration, Timestamp};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 
+pub(crate) use identities::Inquiry;
 pub use notices::receiver_secret;
 pub use plan::{Arrival, Plan, plan};
 pub(crate) use retry::backoff;
 pub use times::{InvalidTimes, Times};
-pub use walk::{is_wanted, start_job, start_reconciliation, start_replay};
+pub use walk::{is_wanted, start_insiders, start_job, start_reconciliation, start_replay};
 
 use crate::catalog::{CachedCatalog, Snapshot};
-use crate::destination::{Bulk, Context, Destination, Links};
+use crate::destination::{Bulk, Context, Destination, Links, Spec};
 use crate::http::{Account, Http, Session};
-use crate::model::{Activation, InstallationKey, Lane, Message, Nudge, PersonKey, Provider, QueueName, RunId, TraceId};
+use crate::model::effect::EffectTimes;
+use crate::model::{
+    Activation, AuthorizationId, InstallationKey, Lane, Message, Nudge, PersonKey, Provider, QueueName, RunId, TraceId,
+};
 use crate::ports::{MAX_DELAY, Outgoing, PortError, PortResult, Ports, Secret};
 use crate::steps::Steps;
 
@@ -216,29 +222,45 @@ impl Engine {
         errand: Errand,
     ) -> PortResult<Subject<'a>> {
         let destination = self.destination(&activation.destination)?;
-        let spec = destination.spec();
-        let credentials = self.ports.vault.get(&format!("authorization/{}", activation.authorization)).await?;
-        let authorization = snapshot.authorizations.get(&activation.authorization);
-        let limits = authorization.map(|authorization| authorization.limits).unwrap_or_default();
+        let origins = destination.origins(&activation.settings);
+        let authorization = (&activation.authorization, destination.spec());
+        let (session, credentials) = self.session(snapshot, authorization, origins, errand).await?;
+        Ok(Subject { activation, links, destination, credentials, session })
+    }
+
+    /// A session of an authorization, and its credentials.
+    async fn session(
+        &self,
+        snapshot: &Snapshot,
+        (authorization, spec): (&AuthorizationId, &Spec),
+        origins: Vec<String>,
+        errand: Errand,
+    ) -> PortResult<(Session, Secret)> {
+        let credentials = self.ports.vault.get(&format!("authorization/{authorization}")).await?;
+        let limits = snapshot.authorizations.get(authorization).map(|known| known.limits).unwrap_or_default();
         let account = Account {
-            authorization: activation.authorization.clone(),
+            authorization: authorization.clone(),
             budget: limits.over(&spec.budget),
             lane: errand.lane,
             run: RunId(self.dice.number()),
-            origins: destination.origins(&activation.settings),
+            origins,
             ledger: Arc::clone(&self.ports.ledger),
             vault: Arc::clone(&self.ports.vault),
             clock: Arc::clone(&self.ports.clock),
             meter: Arc::clone(&self.ports.meter),
             trace: errand.trace,
         };
-        Ok(Subject {
-            activation,
-            links,
-            destination,
-            credentials: credentials.unwrap_or(Secret(serde_json::Value::Null)),
-            session: self.http.session(account, errand.deadline),
-        })
+        let session = self.http.session(account, errand.deadline);
+        Ok((session, credentials.unwrap_or(Secret(serde_json::Value::Null))))
+    }
+
+    fn effect_times(&self, activation: &Activation) -> EffectTimes {
+        EffectTimes {
+            settled_after: self.times.sweep_age,
+            window: SignedDuration::from_hours(i64::from(activation.retry_window_hours)),
+            again: activation.earning.again,
+            events_earn: activation.earning.events_earn,
+        }
     }
 
     async fn send_nudge(&self, provider: &Provider, mut nudge: Nudge, most: usize) -> PortResult<()> {

@@ -8,6 +8,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::reconcile::Slice;
 use super::{Engine, LIVE_NUDGE, plain_nudge};
 use crate::catalog::{Edit, edit_activation, get};
+use crate::model::insiders::Insiders;
 use crate::model::pending::{Due, RecordShape, due, records};
 use crate::model::{
     Activation, ActivationId, ActivationStatus, Job, JobId, JobKind, JobStatus, Lane, Message, Nudge, PersonKey,
@@ -30,7 +31,7 @@ pub async fn start_job(
     kind: JobKind,
     delay: SignedDuration,
 ) -> PortResult<Job> {
-    start(ports, activation, kind, (None, None), delay).await
+    start(ports, activation, Purpose { kind, ..Purpose::default() }, delay).await
 }
 
 /// Starts a replay after `delay`.
@@ -40,7 +41,7 @@ pub async fn start_replay(
     replay: Replay,
     delay: SignedDuration,
 ) -> PortResult<Job> {
-    start(ports, activation, JobKind::Replay, (Some(replay), None), delay).await
+    start(ports, activation, Purpose { kind: JobKind::Replay, replay: Some(replay), ..Purpose::default() }, delay).await
 }
 
 /// Starts a comparison with the vendor after `delay`.
@@ -50,14 +51,34 @@ pub async fn start_reconciliation(
     mode: ReconcileMode,
     delay: SignedDuration,
 ) -> PortResult<Job> {
-    start(ports, activation, JobKind::Reconcile, (None, Some(Reconciliation::new(mode))), delay).await
+    let reconciliation = Some(Reconciliation::new(mode));
+    start(ports, activation, Purpose { kind: JobKind::Reconcile, reconciliation, ..Purpose::default() }, delay).await
+}
+
+/// Starts a walk over insiders.
+pub async fn start_insiders(ports: &Ports, activation: &Activation, insiders: Insiders) -> PortResult<Job> {
+    let purpose = Purpose { kind: JobKind::Insiders, insiders: Some(insiders), ..Purpose::default() };
+    start(ports, activation, purpose, SignedDuration::ZERO).await
+}
+
+/// What a walk is for.
+struct Purpose {
+    kind: JobKind,
+    replay: Option<Replay>,
+    insiders: Option<Insiders>,
+    reconciliation: Option<Reconciliation>,
+}
+
+impl Default for Purpose {
+    fn default() -> Self {
+        Self { kind: JobKind::Resume, replay: None, insiders: None, reconciliation: None }
+    }
 }
 
 async fn start(
     ports: &Ports,
     activation: &Activation,
-    kind: JobKind,
-    (replay, reconciliation): (Option<Replay>, Option<Reconciliation>),
+    Purpose { kind, replay, insiders, reconciliation }: Purpose,
     delay: SignedDuration,
 ) -> PortResult<Job> {
     let id: JobId = uuid::Uuid::now_v7().to_string().parse().expect("a UUID is a slug");
@@ -75,6 +96,7 @@ async fn start(
         ended_at: None,
         why: None,
         replay,
+        insiders,
         reconciliation,
     };
     ports.ledger.put_job(&job).await?;
@@ -146,10 +168,11 @@ impl Engine {
                 let message = Message::Job { job: id.clone() };
                 return self.send_message(&QueueName::Jobs, &message, SignedDuration::ZERO).await;
             }
-            let slice = match &job.reconciliation {
-                Some(reconciliation) => self.reconcile(&job, reconciliation, &activation, deadline).await?,
-                None if self.walk_page(&job, &activation).await? => Slice::More,
-                None => Slice::Over,
+            let slice = match (&job.reconciliation, &job.insiders) {
+                (Some(reconciliation), _) => self.reconcile(&job, reconciliation, &activation, deadline).await?,
+                (None, Some(insiders)) if self.walk_insiders(&job, insiders, &activation).await? => Slice::More,
+                (None, None) if self.walk_page(&job, &activation).await? => Slice::More,
+                (None, Some(_) | None) => Slice::Over,
             };
             match slice {
                 Slice::More => {}
@@ -173,7 +196,7 @@ impl Engine {
         let now = self.now();
         let doubted = doubted(&rows, job, activation, spec.shape, now);
         let people: Vec<PersonKey> = match job.kind {
-            JobKind::Replay | JobKind::Reconcile => {
+            JobKind::Replay | JobKind::Reconcile | JobKind::Insiders => {
                 let people = doubted.iter().map(Doubted::person);
                 people.collect::<BTreeSet<_>>().into_iter().collect()
             }
@@ -272,9 +295,15 @@ fn doubted(rows: &[Row], job: &Job, activation: &Activation, shape: RecordShape,
             rows.iter().flat_map(picked).collect()
         }
         (None, JobKind::Resync) => rows.iter().filter(has_records).map(|row| Doubted::Person(row.person.key)).collect(),
-        (None, JobKind::Backfill | JobKind::Resume | JobKind::CatchUp | JobKind::Replay | JobKind::Reconcile) => {
-            Vec::new()
-        }
+        (
+            None,
+            JobKind::Backfill
+            | JobKind::Resume
+            | JobKind::CatchUp
+            | JobKind::Replay
+            | JobKind::Insiders
+            | JobKind::Reconcile,
+        ) => Vec::new(),
     }
 }
 

@@ -35,6 +35,7 @@ fn activation(id: &str, audience: &str) -> Activation {
         status: ActivationStatus::Active,
         why: None,
         transitions: 0,
+        approvals: 0,
         turns: Vec::new(),
         revision: 1,
         layout: 1,

@@ -73,6 +73,9 @@ pub struct Activation {
     /// Rises with every change of status that somebody decided: names each one, so that it is told once.
     #[serde(default)]
     pub transitions: u64,
+    /// Rises when its owner lets it begin or go on: a cap counts anew from then, and from nothing else.
+    #[serde(default)]
+    pub approvals: u64,
     /// The latest changes of status that its owner is told of, the oldest first; whoever tells notes them within a
     /// minute. Written with the status, so that neither is there without the other.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

@@ -27,6 +27,21 @@ pub struct Earning {
     /// Which events are told.
     #[serde(default)]
     pub events: Events,
+    /// What an event earns.
+    #[serde(default)]
+    pub events_earn: EventsEarn,
+}
+
+/// What an event earns.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum EventsEarn {
+    /// That the platform hears of it: in the order in which a person's events came about. Its repeat is known for a month
+    /// beyond the retry window.
+    #[default]
+    Telling,
+    /// Something of worth: it waits for no other one, and its repeat is known for ever.
+    Reward,
 }
 
 impl Earning {
@@ -203,12 +218,17 @@ impl Earned {
         }
     }
 
+    /// Whether an event earned it.
+    pub fn is_event(&self) -> bool {
+        match self.by {
+            EarnedBy::Entered { .. } | EarnedBy::Left { .. } => false,
+            EarnedBy::Happened { .. } => true,
+        }
+    }
+
     /// How often it counts, where transitions count `again`: an event has an id of its own.
     fn again(&self, again: Again) -> Again {
-        match self.by {
-            EarnedBy::Entered { .. } | EarnedBy::Left { .. } => again,
-            EarnedBy::Happened { .. } => Again::EveryTime,
-        }
+        if self.is_event() { Again::EveryTime } else { again }
     }
 
     /// Whether it counts although an effect of the same id happened at that time.
@@ -336,6 +356,8 @@ pub struct EffectTimes {
     pub window: SignedDuration,
     /// How often the same transition counts.
     pub again: Again,
+    /// What an event earns.
+    pub events_earn: EventsEarn,
 }
 
 /// The mark that a vendor told of the effect with this reference of ours.
@@ -447,6 +469,7 @@ impl Effect {
         let revision = row.map_or(0, |row| row.revision) + 1;
         let row = row.filter(|row| !row.state.is_final());
         let kept_until = match earned.again(times.again) {
+            Again::EveryTime if earned.is_event() && times.events_earn == EventsEarn::Reward => None,
             Again::EveryTime => Some(after(now, times.window + KEPT)),
             Again::OnceInDays(days) => {
                 let period = SignedDuration::from_hours(i64::from(days) * 24);

@@ -19,6 +19,12 @@ pub struct InvalidId {
 const SLUG: &str = " of A-Z a-z 0-9 . _ : - and begin with a letter or a digit";
 const NAME: &str = " without control characters and not begin or end with a space";
 
+const LOWER: &str = " of a-z 0-9 and -";
+
+fn is_lower(text: &str) -> bool {
+    !text.is_empty() && text.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-')
+}
+
 fn is_slug(text: &str) -> bool {
     text.starts_with(|c: char| c.is_ascii_alphanumeric())
         && text.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | ':' | '-'))
@@ -112,6 +118,10 @@ impl RunId {
 text_id!(
     /// A destination's kind: `heyloyalty`, `webhook`, ….
     Provider, "a provider", 64, SLUG, is_slug
+);
+text_id!(
+    /// A marketing platform in the address of a connector: `braze`, `segment`, ….
+    PlatformName, "a platform", 64, LOWER, is_lower
 );
 text_id!(
     /// `email`, `user_id`, `phone`, …: by what a person is known.

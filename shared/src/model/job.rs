@@ -7,6 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::ids::{ActivationId, AudienceId, JobId, PersonKey, RecordId};
+use super::insiders::Insiders;
 use super::person::Person;
 use super::reconcile::Reconciliation;
 use super::retention::{OfGivenUp, Parking};
@@ -47,6 +48,9 @@ pub struct Job {
     /// Whom a replay sends again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub replay: Option<Replay>,
+    /// Which insiders earn something, and how far that is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub insiders: Option<Insiders>,
     /// What a comparison is for and found.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reconciliation: Option<Reconciliation>,
@@ -125,6 +129,8 @@ pub enum JobKind {
     Resync,
     /// By hand: whoever a filter picks, again.
     Replay,
+    /// By hand: whoever is inside an audience is counted, or earns what entering it earns.
+    Insiders,
     /// By hand: people at rest are compared with what the vendor shows; where it is asked for, whoever differs again.
     Reconcile,
 }

@@ -13,6 +13,7 @@ pub mod event;
 pub mod flight;
 pub mod identifier;
 pub mod ids;
+pub mod insiders;
 pub mod job;
 pub mod merge;
 pub mod message;
@@ -43,7 +44,7 @@ pub use flight::{Asking, Flight, FlightKind};
 pub use identifier::{Identifier, InstallationKey};
 pub use ids::{
     ActivationId, AttributeId, AudienceId, AuthorizationId, EventId, EventName, FieldName, FlightId, IdentifierType,
-    JobId, KeyHash, PersonKey, Provider, RecordId, RunId, ScanId, SourceId,
+    JobId, KeyHash, PersonKey, PlatformName, Provider, RecordId, RunId, ScanId, SourceId,
 };
 pub use job::{Job, JobKind, JobStatus, Replay};
 pub use message::{Lane, Message, Nudge, QueueName};
@@ -53,7 +54,7 @@ pub use reconcile::{DifferenceKind, Differing, ReconcileMode, Reconciliation};
 pub use retention::{OfGivenUp, Parking};
 pub use scan::{Scan, ScanCounts, ScanPurpose, ScanStage, ScanStatus, ScannedAudience};
 pub use sighting::{Address, Sightings};
-pub use source_format::{AudienceNaming, EagleEyeAirFormat, LyticsFormat, SourceFormat};
+pub use source_format::{AudienceNaming, EagleEyeAirFormat, EeConnectFormat, LyticsFormat, SourceFormat};
 pub use standing::{Doubt, Ending, Outcome, Reason, Receipt, RecordStanding, Standing};
 pub use timer::Timer;
 pub use trace::TraceId;

@@ -6,7 +6,8 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::ids::{AudienceId, IdentifierType};
+use super::endpoint::Endpoint;
+use super::ids::{AudienceId, AuthorizationId, IdentifierType, PlatformName};
 
 /// What a source's requests look like.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -19,6 +20,28 @@ pub enum SourceFormat {
     Lytics(LyticsFormat),
     /// Event notifications of Eagle Eye AIR.
     EagleEyeAir(EagleEyeAirFormat),
+    /// Requests of rewards, as Eagle Eye's own connector takes them.
+    EeConnect(EeConnectFormat),
+}
+
+/// How requests of rewards are read that a platform sends to `/in/{platform}/{source}`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct EeConnectFormat {
+    /// Which platform sends them: a part of their address. `bloomreach` is answered as Bloomreach wants it.
+    pub platform: PlatformName,
+    /// As which type of identifier a person's identity at AIR is kept, as it was written; `air_identity` where absent.
+    #[serde(default = "air_identity")]
+    #[schemars(with = "String")]
+    pub identity: IdentifierType,
+}
+
+fn air_identity() -> IdentifierType {
+    "air_identity".parse().expect("a type of identifier")
+}
+
+fn customer_id() -> IdentifierType {
+    "customer_id".parse().expect("a type of identifier")
 }
 
 /// How the event notifications of a unit of Eagle Eye AIR are read.
@@ -39,21 +62,44 @@ pub struct EagleEyeAirFormat {
     pub read_unknown: bool,
     /// What the references of rewards begin with that Muster causes.
     pub own_references: String,
+    /// Client ids at AIR that are Muster's alone: rewards that they cause are Muster's, whatever their references.
+    pub own_clients: BTreeSet<String>,
     /// What becomes of the events of such rewards.
     pub own_rewards: OwnRewards,
+    /// The platform whose connector this takes the place of: events are taken at `/out/{platform}/{source}` too.
+    pub platform: Option<PlatformName>,
+    /// Where AIR is asked for the identities of a wallet of which no event told any; not at all where it is absent.
+    pub look_up: Option<WalletLookUp>,
+    /// How many hours after a wallet was deleted its row is erased, 1 to 720.
+    #[schemars(range(min = 1, max = 720))]
+    pub erase_after_hours: u16,
+}
+
+/// Where AIR is asked for a wallet.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct WalletLookUp {
+    /// An authorization of Eagle Eye AIR, whose limits are kept to.
+    #[schemars(with = "String")]
+    pub authorization: AuthorizationId,
+    /// The host of the unit's wallet API, with `/2.0` behind it where Eagle Eye says so.
+    pub wallet_url: Endpoint,
 }
 
 impl Default for EagleEyeAirFormat {
     fn default() -> Self {
-        let customer = "customer_id".parse().ok().map(|kind| (kind, "CUSTOMER_ID".to_owned()));
         Self {
-            identities: customer.into_iter().collect(),
+            identities: BTreeMap::from([(customer_id(), "CUSTOMER_ID".to_owned())]),
             currency: None,
             points_campaign: None,
             redemptions: Redemptions::default(),
             read_unknown: false,
             own_references: "mstr-".to_owned(),
+            own_clients: BTreeSet::new(),
             own_rewards: OwnRewards::default(),
+            platform: None,
+            look_up: None,
+            erase_after_hours: 24,
         }
     }
 }

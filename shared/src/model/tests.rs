@@ -131,7 +131,7 @@ fn content(mut person: Person) -> serde_json::Value {
     serde_json::to_value(person).unwrap()
 }
 
-fn activation() -> Activation {
+pub(super) fn activation() -> Activation {
     serde_json::from_value(serde_json::json!({
         "id": "act", "name": "Act", "source": "shop",
         "audiences": [{"audience": "a"}, {"audience": "b"}],

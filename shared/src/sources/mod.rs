@@ -6,6 +6,7 @@ pub mod authentication;
 pub mod cloudevents;
 mod documents;
 pub mod eagle_eye_air;
+pub mod ee_connect;
 pub mod lytics;
 pub mod muster;
 pub mod oauth;
@@ -140,12 +141,15 @@ pub enum Unreadable {
 /// # Errors
 /// Where nothing of it can be taken.
 pub fn parse(form: &Form, body: &mut dyn BufRead, reading: &Reading<'_>) -> Result<Parsed, Unreadable> {
-    if let SourceFormat::Lytics(format) = &reading.source.format {
-        return lytics::parse(format, form, body, reading);
+    match &reading.source.format {
+        SourceFormat::Muster => parse_own(form, body, reading),
+        SourceFormat::Lytics(format) => lytics::parse(format, form, body, reading),
+        SourceFormat::EagleEyeAir(format) => eagle_eye_air::changes::parse(format, body, reading),
+        SourceFormat::EeConnect(format) => ee_connect::parse(format, body, reading),
     }
-    if let SourceFormat::EagleEyeAir(format) = &reading.source.format {
-        return eagle_eye_air::changes::parse(format, body, reading);
-    }
+}
+
+fn parse_own(form: &Form, body: &mut dyn BufRead, reading: &Reading<'_>) -> Result<Parsed, Unreadable> {
     match form {
         Form::Json => muster::parse(body, reading),
         Form::Lines => muster::parse_lines(body, reading),
@@ -198,7 +202,8 @@ impl Parsed {
 
 /// What the name of a count means and what can be done, where there is something to be said.
 pub fn advice(name: &str) -> Option<&'static str> {
-    lytics::notes::advice(name).or_else(|| eagle_eye_air::advice::advice(name))
+    let of_connectors = || ee_connect::advice(name);
+    lytics::notes::advice(name).or_else(|| eagle_eye_air::advice::advice(name)).or_else(of_connectors)
 }
 
 /// The name under which all events are counted whose own cannot be.

@@ -145,7 +145,15 @@ fn owner(emulator: &Emulator) -> Settings {
 async fn pack(folder: &Path) {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
     std::fs::create_dir(folder.join("infra")).unwrap();
-    for name in ["template.yaml", "destination.yaml", "notices.yaml", "policies.yaml", "tasks.yaml", "watch.yaml"] {
+    for name in [
+        "template.yaml",
+        "connectors.yaml",
+        "destination.yaml",
+        "notices.yaml",
+        "policies.yaml",
+        "tasks.yaml",
+        "watch.yaml",
+    ] {
         let template = std::fs::read_to_string(root.join("infra").join(name)).unwrap();
         // The emulator speaks no TLS, and would keep the rule that nobody may do without. It asks for a grant of
         // its own for a batch, which AWS grants with the single message: see

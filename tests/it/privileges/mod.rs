@@ -1,6 +1,7 @@
 //! Each role allows what its function calls, and nothing else. What is called is recorded on a tour through the
 //! handlers; what is allowed is read from the templates; what AWS does in a function's name is listed.
 
+mod connectors;
 mod loyalty;
 mod on_behalf;
 mod receiver;

@@ -143,7 +143,7 @@ pub(super) struct Site {
     recorder: Recorder,
     letters: Arc<Letters>,
     steps: Arc<Reached>,
-    ingest: Router,
+    pub(super) ingest: Router,
     api: Router,
     token: ApiToken,
     /// By their names.

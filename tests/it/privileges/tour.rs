@@ -14,7 +14,7 @@ use muster_twins::heyloyalty::{Fault, FaultKind, FaultMatch, RetryAfter, SeedLis
 use serde_json::{Value, json};
 
 use super::site::Site;
-use super::{loyalty, receiver, scan, table};
+use super::{connectors, loyalty, receiver, scan, table};
 
 /// As many as go in one file.
 const CROWD: usize = 200;
@@ -35,6 +35,7 @@ pub(super) async fn whole(site: &mut Site) {
     }
     receiver::whole(site).await;
     loyalty::whole(site).await;
+    connectors::whole(site).await;
     table::whole(site).await;
     scan::whole(site).await;
     prepare_in_trouble(site).await;

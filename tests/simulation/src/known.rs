@@ -137,6 +137,10 @@ impl Destination for Careless {
         self.inner.perform(context, effects).await
     }
 
+    async fn identities(&self, context: &Context<'_>, vendor_id: &str) -> Result<Vec<serde_json::Value>, Failure> {
+        self.inner.identities(context, vendor_id).await
+    }
+
     async fn ask(&self, context: &Context<'_>, effect: &Task) -> Result<Testimony, Failure> {
         if self.lacks(Broken::EffectsNotAskedFor) {
             return Ok(Testimony::Absent);

@@ -1,7 +1,7 @@
 //! The ledger of effects: of any number of workers one may act.
 
 use jiff::Timestamp;
-use muster::model::effect::{Again, EffectTimes, Performed};
+use muster::model::effect::{Again, EffectTimes, EventsEarn, Performed};
 use muster::model::{AudienceId, Earned, Effect, EffectId, EffectState, PersonKey, Reason, Transition};
 use muster::ports::{EffectPage, Ports};
 
@@ -12,6 +12,7 @@ const TIMES: EffectTimes = EffectTimes {
     settled_after: jiff::SignedDuration::from_secs(361),
     window: jiff::SignedDuration::from_hours(72),
     again: Again::Once,
+    events_earn: EventsEarn::Telling,
 };
 
 fn sent(person: PersonKey, audience: &str) -> Effect {

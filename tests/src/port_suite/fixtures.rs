@@ -102,6 +102,7 @@ pub fn job(id: &str, started_at: Timestamp) -> Job {
         ended_at: None,
         why: None,
         replay: None,
+        insiders: None,
         reconciliation: None,
     }
 }

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State;
-use muster::control::{EffectView, EffectWord, Page};
-use muster::model::ActivationId;
+use muster::control::{EffectView, EffectWord, InsidersQuery, InsidersWord, Page};
+use muster::model::{ActivationId, Job};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -14,7 +14,11 @@ use crate::Api;
 use crate::extract::{Asked, Body, ListQuery, Named};
 
 pub(super) fn routes() -> OpenApiRouter<Arc<Api>> {
-    OpenApiRouter::new().routes(routes!(list_effects)).routes(routes!(settle_effect))
+    OpenApiRouter::new()
+        .routes(routes!(list_effects))
+        .routes(routes!(settle_effect))
+        .routes(routes!(count_insiders))
+        .routes(routes!(confirm_insiders))
 }
 
 /// Effects of which nobody knows whether they happened, and those that wait for a person to settle them. A part
@@ -41,4 +45,31 @@ async fn settle_effect(
     Body(word): Body<EffectWord>,
 ) -> Answer<EffectView> {
     Ok(Json(api.control.settle_effect(&id, &word).await?))
+}
+
+/// Counts who is inside a linked audience and has not earned what entering it earns: those who were inside before. Nothing
+/// is sent; the job in the answer says how many it found once it is done.
+#[utoipa::path(post, path = "/v1/activations/{activation}/insiders", tag = "effects",
+    params(("activation" = String, Path)),
+    request_body(content = ref("#/components/schemas/InsidersQuery"), content_type = "application/json"),
+    responses((status = 200, description = "The job that counts", body = ref("#/components/schemas/Job"))))]
+async fn count_insiders(
+    State(api): State<Arc<Api>>,
+    Named(id): Named<ActivationId>,
+    Body(query): Body<InsidersQuery>,
+) -> Answer<Job> {
+    Ok(Json(api.control.count_insiders(&id, &query).await?))
+}
+
+/// Confirms a count of the last 24 hours: as many insiders earn it, and nobody beyond their number.
+#[utoipa::path(post, path = "/v1/activations/{activation}/insiders/confirm", tag = "effects",
+    params(("activation" = String, Path)),
+    request_body(content = ref("#/components/schemas/InsidersWord"), content_type = "application/json"),
+    responses((status = 200, description = "The job that does it", body = ref("#/components/schemas/Job"))))]
+async fn confirm_insiders(
+    State(api): State<Arc<Api>>,
+    Named(id): Named<ActivationId>,
+    Body(word): Body<InsidersWord>,
+) -> Answer<Job> {
+    Ok(Json(api.control.confirm_insiders(&id, &word).await?))
 }

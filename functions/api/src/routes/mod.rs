@@ -3,6 +3,7 @@
 
 mod activations;
 mod authorizations;
+mod connectors;
 mod destinations;
 mod effects;
 mod evidence;
@@ -55,6 +56,7 @@ pub(crate) fn all() -> OpenApiRouter<Arc<Api>> {
         .merge(sources::routes())
         .merge(scans::routes())
         .merge(authorizations::routes())
+        .merge(connectors::routes())
         .merge(activations::routes())
         .merge(notices::routes())
         .merge(effects::routes())

@@ -10,10 +10,9 @@ use crate::delivery::plan::SUPPRESSED;
 use crate::delivery::settle::NO_KEY;
 use crate::destination::{Applied, Failure, Performance, Testimony};
 use crate::model::budget::{Ask, Budget, Spend};
-use crate::model::effect::{Asked, Move, Performed};
+use crate::model::effect::{Asked, EventsEarn, Move, Performed};
 use crate::model::{
-    Activation, ActivationId, AuthorizationId, Earned, EarnedBy, Effect, EffectId, EffectState, Identifier, Person,
-    PersonKey,
+    Activation, ActivationId, AuthorizationId, Earned, Effect, EffectId, EffectState, Identifier, Person, PersonKey,
 };
 use crate::model::{Lane, Reason, RunId};
 use crate::ports::PersonWrite;
@@ -47,10 +46,10 @@ pub enum Withheld {
 pub const AT_THE_CAP: &str = "as many effects as its settings allow in an hour or a day have happened; what waits is counted \
                               as effects_open: let it go on, or allow more";
 
-/// What is asked of a cap, and under which name it is counted: anew whenever somebody decided about the activation, so
-/// that letting it go on allows as many again.
+/// What is asked of a cap, and under which name it is counted: anew whenever the owner lets the activation go on, so that
+/// this allows as many again. An authorization that fails and works again is no such word.
 pub fn cap_of(activation: &Activation, cap: Budget, want: usize, now: Timestamp) -> (AuthorizationId, Spend) {
-    let name = format!("{}:{}", activation.transitions, activation.id);
+    let name = format!("{}:{}", activation.approvals, activation.id);
     let digest = hex::encode(Sha256::digest(name.as_bytes()));
     let account =
         format!("cap.{}", digest.get(..32).unwrap_or(&digest)).parse().expect("hexadecimal digits are a slug");
@@ -143,19 +142,18 @@ pub fn is_tried_again(state: &EffectState) -> bool {
 /// How long somebody takes who is telling of an effect, mostly.
 pub const SOON: SignedDuration = SignedDuration::from_secs(5);
 
-/// Whether effects of this kind are told in the order in which they came about. A reward does not wait for another one.
-pub fn is_told_in_order(earned: &Earned) -> bool {
-    match earned.by {
-        EarnedBy::Happened { .. } => true,
-        EarnedBy::Entered { .. } | EarnedBy::Left { .. } => false,
+/// Whether an effect is told in the order in which its person's came about. A reward does not wait for another one.
+pub fn is_told_in_order(earned: &Earned, events_earn: EventsEarn) -> bool {
+    match events_earn {
+        EventsEarn::Telling => earned.is_event(),
+        EventsEarn::Reward => false,
     }
 }
 
-/// Whether later ones of its person wait for an effect with this row, of which `next` is to be done. What nobody knows of
-/// holds up nobody: it may take days.
-pub fn holds_up(earned: &Earned, row: Option<&Effect>, next: Move) -> HoldsUp {
+/// Whether later ones of its person, told in order as it is, wait for an effect with this row, of which `next` is to be
+/// done. What nobody knows of holds up nobody: it may take days.
+pub fn holds_up(row: Option<&Effect>, next: Move) -> HoldsUp {
     match (row.map(|row| &row.state), next) {
-        _ if !is_told_in_order(earned) => HoldsUp::Nobody,
         (Some(EffectState::Pending { .. }), Move::Wait(_)) => HoldsUp::Later,
         (Some(EffectState::Sent), Move::Wait(_)) => HoldsUp::ForNow,
         (_, Move::Send | Move::Ask | Move::Wait(_) | Move::Rest | Move::Remove) => HoldsUp::Nobody,

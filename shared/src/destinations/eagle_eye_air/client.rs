@@ -11,8 +11,8 @@ use crate::destination::{Applied, Failure};
 use crate::http::{Answer, Session};
 use crate::model::Reason;
 
-/// What needs no escape in a query, so that nobody between here and AIR writes it in another way than was hashed.
-const QUERY: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+/// What needs no escape in a query or a segment, so that nobody between here and AIR writes it in another way than was hashed.
+const PLAIN: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 /// The wallet API of one unit in one run.
 pub(super) struct WalletApi<'a> {
@@ -54,10 +54,21 @@ impl<'a> WalletApi<'a> {
         self.look("/wallet/transaction", "reference", reference).await
     }
 
+    /// The identities of the wallet with this id.
+    pub(super) async fn identities(&self, wallet: &str) -> Result<Looked, Failure> {
+        let wallet_segment = utf8_percent_encode(wallet, PLAIN);
+        let target = format!("{}/wallet/{wallet_segment}/identities", self.settings.path_prefix());
+        self.get(&target, wallet).await
+    }
+
     async fn look(&self, path: &str, name: &str, value: &str) -> Result<Looked, Failure> {
         let target = query(&format!("{}{path}", self.settings.path_prefix()), name, value);
-        let signed = self.signed(&target, Vec::new());
-        let answer = self.session.ask(Method::GET, self.settings.wallet_url.origin(), &target, signed).await;
+        self.get(&target, value).await
+    }
+
+    async fn get(&self, target: &str, value: &str) -> Result<Looked, Failure> {
+        let signed = self.signed(target, Vec::new());
+        let answer = self.session.ask(Method::GET, self.settings.wallet_url.origin(), target, signed).await;
         looked(&answer.map_err(|failure| failure.with_applied(Applied::No))?, value)
     }
 
@@ -74,7 +85,7 @@ impl<'a> WalletApi<'a> {
 
 /// Path and query as they go over the wire.
 pub(super) fn query(path: &str, name: &str, value: &str) -> String {
-    format!("{path}?{name}={}", utf8_percent_encode(value, QUERY))
+    format!("{path}?{name}={}", utf8_percent_encode(value, PLAIN))
 }
 
 /// What proves the client: a hash of path and query, body and secret, one behind the other.

@@ -27,6 +27,13 @@ pub struct Settings {
     /// Which property of an audience carries the Action Reference where `rewards` has none for it.
     #[serde(default = "action_reference")]
     pub reference_property: FieldName,
+    /// Whether rewards are issued that are asked for: by a platform through `/in/{platform}/{source}`, or by an event
+    /// `reward_requested` of any source with `action_reference` among its details.
+    #[serde(default)]
+    pub requests: Requests,
+    /// By which reference the wallet transaction of a reward is known that is asked for.
+    #[serde(default)]
+    pub references: References,
     /// Begins the reference of every wallet transaction, so that yours are told from others: letters, digits and
     /// dashes. Change it only while no reward waits or is in doubt, since one that is sent again gets the new one.
     #[serde(default = "reference_prefix")]
@@ -48,6 +55,29 @@ pub struct Settings {
     /// How AIR is asked for a reward of which nobody knows.
     #[serde(default)]
     pub look_up: LookUp,
+}
+
+/// Whether rewards are issued that are asked for.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Requests {
+    /// They are not.
+    #[default]
+    Ignore,
+    /// Each once.
+    Take,
+}
+
+/// By which reference a reward is known that is asked for.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum References {
+    /// By the one that it is asked for with, where it has fewer than 50 characters. A reward of which nobody knows then
+    /// waits for a person: whoever asks may use a reference twice, so that finding it at AIR proves nothing.
+    #[default]
+    Brought,
+    /// By one of Muster's own, of which there is one for each reward.
+    Own,
 }
 
 /// Most rewards of an activation.

@@ -7,16 +7,18 @@ use serde::Serialize;
 use serde_json::Value as Json;
 
 use super::client::judge;
-use super::config::Settings;
+use super::config::{References, Settings};
 use crate::destination::{Applied, Failure, Links, Performance, Task};
 use crate::http::Answer;
-use crate::model::{AudienceId, EarnedBy, LinkState, Reason, Value};
+use crate::model::{AudienceId, Details, EarnedBy, EventName, LinkState, Reason, Value};
 
 /// `type` of the wallet transactions that a trigger makes.
 /// <https://developer.eagleeye.com/eagleeye-developer/docs/wallet-data-entities-wallet-transactions>.
 const REWARD_TYPES: [&str; 2] = ["BEHAVIOURAL_ACTION_POINTS", "BEHAVIOURAL_ACTION_COUPON"];
 /// Small letters and digits that are not taken for one another: base 32 of RFC 4648.
 const BASE_32: &[u8; 32] = b"abcdefghijklmnopqrstuvwxyz234567";
+/// From so many characters on a reference may be refused.
+const TOO_LONG: usize = 50;
 /// Of 128 bits, 5 to a character.
 const CHARACTERS: u32 = 26;
 
@@ -49,12 +51,38 @@ pub(super) fn trigger(settings: &Settings, task: &Task) -> Result<Vec<u8>, Reaso
     serde_json::to_vec(&trigger).map_err(|_| Reason::new("no trigger could be written of it"))
 }
 
-/// The Action Reference of the campaign that rewards the entry.
+/// The event by which a reward is asked for.
+pub(super) fn request() -> Option<EventName> {
+    "reward_requested".parse().ok()
+}
+
+/// What a request for a reward says under this name.
+fn asked<'t>(details: &'t Details, name: &str) -> Option<&'t str> {
+    details.0.get(name).and_then(Json::as_str).map(str::trim).filter(|text| !text.is_empty())
+}
+
+/// The reference that whoever asks for the reward gave it, where that is to be used.
+pub(super) fn brought<'t>(settings: &Settings, task: &'t Task) -> Option<&'t str> {
+    match (&task.earned.by, settings.references) {
+        (EarnedBy::Happened { details, .. }, References::Brought) => {
+            asked(details, "reference").filter(|text| text.chars().count() < TOO_LONG)
+        }
+        (EarnedBy::Happened { .. }, References::Own) | (EarnedBy::Entered { .. } | EarnedBy::Left { .. }, _) => None,
+    }
+}
+
+/// The Action Reference of the campaign that rewards the entry, or that is asked for.
 fn action(settings: &Settings, task: &Task) -> Result<String, Reason> {
     let (audience, properties) = match &task.earned.by {
         EarnedBy::Entered { audience, properties } => (audience, properties),
+        EarnedBy::Happened { event, details } if Some(event) == request().as_ref() => {
+            let action = asked(details, "action_reference").map(str::to_owned);
+            return action.ok_or_else(|| Reason::new("the request names no `action_reference`"));
+        }
         EarnedBy::Left { .. } | EarnedBy::Happened { .. } => {
-            return Err(Reason::new("entering an audience is rewarded, and nothing else"));
+            return Err(Reason::new(
+                "rewarded is who enters an audience, and who is asked to be by `reward_requested`; nothing else",
+            ));
         }
     };
     if let Some(action) = settings.rewards.get(audience) {
@@ -77,12 +105,15 @@ fn action(settings: &Settings, task: &Task) -> Result<String, Reason> {
     Ok(action)
 }
 
-/// The reference of the wallet transaction: the same for every try, and below 50 characters. How long it may be is not
-/// documented.
+/// The reference of the wallet transaction: the same for every try, and below 50 characters, since how long it may be is
+/// not documented. Whoever asks for a reward may bring one.
 ///
 /// # Errors
 /// Where the task's own is not of 128 bits.
 pub(super) fn reference(settings: &Settings, task: &Task) -> Result<String, Reason> {
+    if let Some(brought) = brought(settings, task) {
+        return Ok(brought.to_owned());
+    }
     let bits = u128::from_str_radix(&task.reference, 16)
         .map_err(|_| Reason::new("the reward's own reference cannot be read"))?;
     let five = |place: u32| {
@@ -105,6 +136,11 @@ pub(super) fn performance(settings: &Settings, task: &Task, answer: &Answer, now
         404 if may_join(settings, task, now) => {
             let reason = Reason::new(judge(answer, task.key.expose()).to_string());
             Performance::Failed(Failure::Retryable { reason, applied: Applied::No })
+        }
+        // One wallet that must not be rewarded looks like a client that may not: where it is the client, the look says so.
+        403 => {
+            let reason = Reason::new("Eagle Eye AIR answered with status 403: it refuses the call, or this wallet");
+            Performance::Failed(Failure::Retryable { reason, applied: Applied::Open })
         }
         _ => Performance::Failed(judge(answer, task.key.expose())),
     }
@@ -134,7 +170,7 @@ fn id_in(json: &Json, name: &str) -> Option<String> {
 }
 
 /// What AIR answers may be one object, a page of them or an array: which is not documented.
-fn objects(json: &Json) -> Vec<&Json> {
+pub(super) fn objects(json: &Json) -> Vec<&Json> {
     match (json, json.get("results")) {
         (Json::Array(objects), _) | (Json::Object(_), Some(Json::Array(objects))) => objects.iter().collect(),
         (Json::Object(_), Some(_) | None) => vec![json],

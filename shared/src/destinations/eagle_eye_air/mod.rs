@@ -19,13 +19,13 @@ use crate::destination::{
 };
 use crate::http::Session;
 use crate::model::budget::{Budget, Limit};
-use crate::model::effect::Events;
+use crate::model::effect::{Events, EventsEarn};
 use crate::model::pending::RecordShape;
 use crate::model::{Earning, Reason, Transition};
 use crate::ports::Secret;
 
 use client::{Looked, WalletApi};
-pub use config::{Caps, Credentials, InDoubt, LookUp, Settings};
+pub use config::{Caps, Credentials, InDoubt, LookUp, References, Requests, Settings};
 use mapping::Found;
 
 /// The Eagle Eye AIR destination.
@@ -72,9 +72,12 @@ impl Destination for EagleEyeAir {
     }
 
     fn earns(&self, settings: &Json) -> Earning {
-        let earning =
-            |read: Settings| Earning { on: vec![Transition::Entered], again: read.again, events: Events::None };
-        Settings::read(settings).map_or_else(|_| Earning::default(), earning)
+        let Ok(read) = Settings::read(settings) else { return Earning::default() };
+        let events = match read.requests {
+            Requests::Ignore => Events::None,
+            Requests::Take => Events::Only(mapping::request().into_iter().collect()),
+        };
+        Earning { on: vec![Transition::Entered], again: read.again, events, events_earn: EventsEarn::Reward }
     }
 
     fn cap(&self, settings: &Json) -> Option<Budget> {
@@ -133,7 +136,18 @@ impl Destination for EagleEyeAir {
     }
 
     fn echoed_as(&self, settings: &Json, effect: &Task) -> Option<String> {
-        mapping::reference(&Settings::read(settings).ok()?, effect).ok()
+        let settings = Settings::read(settings).ok()?;
+        // Another reward may have been asked for by the same reference.
+        mapping::brought(&settings, effect).is_none().then(|| mapping::reference(&settings, effect).ok())?
+    }
+
+    async fn identities(&self, context: &Context<'_>, vendor_id: &str) -> Result<Vec<Json>, Failure> {
+        let settings = read_settings(context)?;
+        match open(context, &settings)?.identities(vendor_id).await? {
+            Looked::Found(json) => Ok(mapping::objects(&json).into_iter().cloned().collect()),
+            Looked::NotThere => Ok(Vec::new()),
+            Looked::Unclear(reason) => Err(unreadable(reason)),
+        }
     }
 
     async fn ask(&self, context: &Context<'_>, effect: &Task) -> Result<Testimony, Failure> {
@@ -166,7 +180,14 @@ async fn find(context: &Context<'_>, settings: &Settings, effect: &Task) -> Resu
     };
     let Some(wallet) = wallet else { return nothing("Eagle Eye AIR's answer shows no wallet of the identity") };
     match api.transaction(&reference).await {
-        Ok(Looked::Found(json)) => Ok(mapping::find(&json, &reference, &wallet)),
+        Ok(Looked::Found(json)) => Ok(match mapping::find(&json, &reference, &wallet) {
+            Found::Reward { said } if mapping::brought(settings, effect).is_some() => {
+                Found::Another(Reason::new(format!(
+                    "{said} has its reference, which whoever asks may have used for another reward of this wallet, too"
+                )))
+            }
+            found @ (Found::Reward { .. } | Found::Another(_) | Found::Nothing(_)) => found,
+        }),
         Ok(Looked::NotThere) => nothing("Eagle Eye AIR shows no transaction of its reference"),
         // The credentials were good for the wallet: it is the look that is not allowed.
         Ok(Looked::Unclear(reason)) | Err(Failure::Unauthorized { reason }) => Ok(Found::Nothing(reason)),

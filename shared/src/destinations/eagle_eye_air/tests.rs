@@ -147,7 +147,10 @@ fn what_has_no_reward_is_refused_with_the_reason() {
     let (event, id) = ("coupon_redeemed".parse().unwrap(), "e-1".parse().unwrap());
     let happened = Earned::by_event(&activation, &event, &id, &Details::default(), entered_at());
     for earned in [left, happened] {
-        assert_eq!(refusal(&task_of(earned)), "entering an audience is rewarded, and nothing else");
+        assert_eq!(
+            refusal(&task_of(earned)),
+            "rewarded is who enters an audience, and who is asked to be by `reward_requested`; nothing else"
+        );
     }
 }
 
@@ -187,7 +190,7 @@ fn what_a_status_means() {
     };
     let statuses = [200, 201, 202, 204, 301, 307, 400, 401, 403, 404, 405, 408, 409, 410, 422, 429, 500, 502, 503, 504];
     let told: Vec<String> = statuses.into_iter().map(|status| format!("{status} {}", words(status))).collect();
-    let expected = "200 open, 201 done, 202 open, 204 open, 301 stop, 307 stop, 400 refused, 401 stop, 403 stop, \
+    let expected = "200 open, 201 done, 202 open, 204 open, 301 stop, 307 stop, 400 refused, 401 stop, 403 open, \
                     404 refused, 405 open, 408 open, 409 open, 410 open, 422 open, 429 slow down, 500 open, 502 open, \
                     503 open, 504 open";
     assert_eq!(told.join(", "), expected);

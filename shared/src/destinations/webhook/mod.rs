@@ -71,8 +71,12 @@ impl Destination for Webhook {
     }
 
     fn earns(&self, settings: &serde_json::Value) -> Earning {
-        let earning =
-            |settings: Settings| Earning { on: settings.events, again: settings.again, events: settings.pass_on };
+        let earning = |settings: Settings| Earning {
+            on: settings.events,
+            again: settings.again,
+            events: settings.pass_on,
+            ..Earning::default()
+        };
         Settings::read(settings).map_or_else(|_| Earning::default(), earning)
     }
 

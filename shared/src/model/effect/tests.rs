@@ -5,7 +5,12 @@ use super::*;
 const SETTLED: SignedDuration = SignedDuration::from_secs(361);
 
 fn times(again: Again) -> EffectTimes {
-    EffectTimes { settled_after: SETTLED, window: SignedDuration::from_hours(72), again }
+    EffectTimes {
+        settled_after: SETTLED,
+        window: SignedDuration::from_hours(72),
+        again,
+        events_earn: EventsEarn::Telling,
+    }
 }
 
 fn at(seconds: i64) -> Timestamp {

@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 
 use super::{
     Echo, Happening, Notification, Points, Reader, Standing, Subscription, SubscriptionState, Tier, WalletNews,
-    advice as notes, expiry, in_major_units,
+    advice as notes, due, expiry, in_major_units,
 };
 use crate::model::source_format::{EagleEyeAirFormat, OwnRewards};
 use crate::model::{
@@ -53,6 +53,7 @@ pub(in crate::sources) fn parse(
         currency: format.currency.as_deref(),
         redemptions: format.redemptions,
         own_references: Some(&format.own_references),
+        own_clients: Some(&format.own_clients),
         read_unknown: format.read_unknown,
     };
     let mut parsed = Parsed::default();
@@ -70,7 +71,9 @@ fn take(format: &EagleEyeAirFormat, notification: &Notification, reading: &Readi
     for (name, count) in &notification.noted {
         parsed.note(&format!("{}{name}", notes::PREFIX), *count);
     }
-    parsed.echoes.extend(notification.echo.as_ref().map(|echo| echo.reference.clone()));
+    // Others were brought by whoever asked, and may stand for several rewards.
+    let own = notification.echo.iter().map(|echo| &echo.reference);
+    parsed.echoes.extend(own.filter(|reference| reference.starts_with(&format.own_references)).cloned());
     let mut changes = Vec::new();
     for news in &notification.wallets {
         let teller = Teller::new(format, notification, news, reading);
@@ -110,9 +113,19 @@ impl<'a> Teller<'a> {
     }
 
     fn tell(&self, news: &WalletNews, parsed: &mut Parsed, changes: &mut Vec<Change>) {
-        let identifiers = self.identifiers(news);
+        let wallet = (&self.reading.source.keyed_by, &self.wallet);
+        let identifiers = identifiers(self.format, wallet, &news.identities);
         let has_left = news.member.is_some_and(|member| member.standing == Standing::Left);
-        parsed.note(notes::NO_IDENTITY, u64::from(identifiers.len() == 1 && !has_left));
+        let is_unknown = identifiers.len() == 1 && !has_left;
+        parsed.note(notes::NO_IDENTITY, u64::from(is_unknown));
+        if is_unknown && self.format.look_up.is_some() {
+            parsed.timers.push((self.person, self.reading.now));
+        }
+        if let Some(member) = news.member.filter(|_| has_left) {
+            parsed
+                .timers
+                .push((self.person, due::erased_from(self.format, end_of_second(member.moment).min(self.latest()))));
+        }
         let known = self.change(Fact::Profile, self.notification.occurred_at);
         changes.push(Change { identifiers, ..known });
         self.tell_member(news, changes);
@@ -125,6 +138,8 @@ impl<'a> Teller<'a> {
             if let SubscriptionState::Active { ends: Some(ends) } = subscription.state {
                 parsed.timers.push((self.person, ends));
             }
+            // What they are together is read from the row.
+            parsed.timers.push((self.person, self.reading.now));
             self.tell_subscription(subscription, changes);
         }
         let is_own = self.notification.echo.as_ref().is_some_and(|echo| is_of(echo, news));
@@ -149,20 +164,6 @@ impl<'a> Teller<'a> {
 
     fn latest(&self) -> Timestamp {
         self.reading.now.saturating_add(CLOCK_TOLERANCE).unwrap_or(self.reading.now)
-    }
-
-    /// The wallet's own id, and the identities that are configured and were told.
-    fn identifiers(&self, news: &WalletNews) -> BTreeMap<IdentifierType, Vec<Identifier>> {
-        let wallet = (self.reading.source.keyed_by.clone(), vec![self.wallet.clone()]);
-        let told = self.format.identities.iter().filter_map(|(kind, air_type)| {
-            let (_, values) = news.identities.iter().find(|(name, _)| name.eq_ignore_ascii_case(air_type))?;
-            let mut values = values.iter().filter_map(|value| Identifier::normalise(kind, value).ok());
-            // The oldest one is preferred, and stays first.
-            let preferred = values.next()?;
-            let others: BTreeSet<Identifier> = values.filter(|value| *value != preferred).collect();
-            Some((kind.clone(), std::iter::once(preferred).chain(others).collect()))
-        });
-        std::iter::once(wallet).chain(told).collect()
     }
 
     fn tell_member(&self, news: &WalletNews, changes: &mut Vec<Change>) {
@@ -221,11 +222,14 @@ impl<'a> Teller<'a> {
     /// their order whatever order they come in.
     fn tell_subscription(&self, subscription: &Subscription, changes: &mut Vec<Change>) {
         let Subscription { account_id, campaign_id, state, moment } = subscription;
-        let is_inside = matches!(state, SubscriptionState::Active { .. });
         let ends = expiry::noted(*state, campaign_id.as_deref());
         let field: Option<FieldName> = format!("{SUBSCRIPTION}{account_id}").parse().ok();
         let fields = field.map(|field| (field, ends)).into_iter().collect();
-        let fact = membership(SUBSCRIBERS, is_inside);
+        // Whether a cancellation leaves another one that goes on says the row.
+        let fact = match state {
+            SubscriptionState::Active { .. } => membership(SUBSCRIBERS, true),
+            SubscriptionState::Cancelled => Some(Fact::Profile),
+        };
         changes.extend(fact.map(|fact| Change { fields, ..self.change(fact, *moment) }));
     }
 
@@ -246,6 +250,23 @@ impl<'a> Teller<'a> {
         let plain = format!("{}:{key}", self.notification.event_id);
         plain.parse().unwrap_or_else(|_| hashed(&plain))
     }
+}
+
+/// The wallet's own id, and the identities that are configured and were told.
+pub(super) fn identifiers(
+    format: &EagleEyeAirFormat,
+    (keyed_by, wallet): (&IdentifierType, &Identifier),
+    by_type: &BTreeMap<String, Vec<String>>,
+) -> BTreeMap<IdentifierType, Vec<Identifier>> {
+    let told = format.identities.iter().filter_map(|(kind, air_type)| {
+        let (_, values) = by_type.iter().find(|(name, _)| name.eq_ignore_ascii_case(air_type))?;
+        let mut values = values.iter().filter_map(|value| Identifier::normalise(kind, value).ok());
+        // The oldest one is preferred, and stays first.
+        let preferred = values.next()?;
+        let others: BTreeSet<Identifier> = values.filter(|value| *value != preferred).collect();
+        Some((kind.clone(), std::iter::once(preferred).chain(others).collect()))
+    });
+    std::iter::once((keyed_by.clone(), vec![wallet.clone()])).chain(told).collect()
 }
 
 fn hashed(text: &str) -> EventId {

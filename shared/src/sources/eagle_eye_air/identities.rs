@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
+use serde_json::Value as Json;
 
 use super::entities::{Action, Entity};
 use super::envelope::Envelope;
@@ -19,11 +20,15 @@ const REMOVED_PREFIX: &str = "DELETED_";
 /// The active ones by AIR's type, oldest first: from what the event knows of this wallet, or from what it did to it.
 pub(super) fn read(wallet: &Wallet<'_>, envelope: &Envelope) -> BTreeMap<String, Vec<String>> {
     let enriched = envelope.identities(&wallet.id);
-    let mut identities = if enriched.is_empty() {
-        written(wallet)
-    } else {
-        enriched.iter().filter_map(|json| Identity::read(Fields::of(Some(json)), &wallet.id)).collect()
-    };
+    if enriched.is_empty() { by_type(written(wallet)) } else { of_list(enriched, &wallet.id) }
+}
+
+/// The same of a list of a wallet's identities.
+pub(super) fn of_list(listed: &[Json], wallet_id: &str) -> BTreeMap<String, Vec<String>> {
+    by_type(listed.iter().filter_map(|json| Identity::read(Fields::of(Some(json)), wallet_id)).collect())
+}
+
+fn by_type(mut identities: Vec<Identity<'_>>) -> BTreeMap<String, Vec<String>> {
     identities.sort_by_key(|identity| (identity.created.is_none(), identity.created));
     let mut by_type: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for Identity { kind, value, .. } in identities {

@@ -6,6 +6,7 @@
 mod accounts;
 pub mod advice;
 pub mod changes;
+pub mod due;
 mod entities;
 mod envelope;
 pub mod expiry;
@@ -25,7 +26,7 @@ mod tiers;
 mod time;
 mod wallets;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use entities::{Action, Entity};
 use envelope::Envelope;
@@ -52,6 +53,8 @@ pub struct Reader<'a> {
     pub redemptions: Redemptions,
     /// What the references of our own triggers begin with: the guard against loops.
     pub own_references: Option<&'a str>,
+    /// Clients at AIR that are ours alone: what they trigger is ours, whatever its reference.
+    pub own_clients: Option<&'a BTreeSet<String>>,
     /// Whether events of unknown names are read by what is in them; otherwise they are only counted.
     pub read_unknown: bool,
 }
@@ -118,13 +121,16 @@ impl Reader<'_> {
     /// Our own trigger, by the reference that we gave it. The request has it first, the answer and the operations have
     /// what AIR made of it.
     fn echo(&self, wallets: &[Wallet<'_>], envelope: &Envelope) -> Option<Echo> {
-        let prefix = self.own_references.filter(|prefix| !prefix.is_empty())?;
+        let prefix = self.own_references.filter(|prefix| !prefix.is_empty());
+        let client = envelope.headers().id("clientId");
+        let is_our_client = client.is_some_and(|client| self.own_clients.is_some_and(|own| own.contains(&client)));
+        let is_trigger = envelope.headers().text("eventName") == Some(names::TRIGGER);
+        let is_ours =
+            |text: &str| (is_our_client && is_trigger) || prefix.is_some_and(|prefix| text.starts_with(prefix));
         let answer = Fields::of(Some(envelope.response()));
         let operations = || wallets.iter().flat_map(|wallet| wallet.operations.iter().map(move |one| (wallet, one)));
         let made = operations().find_map(|(wallet, operation)| match &operation.entity {
-            Entity::Transaction(one) if one.reference.is_some_and(|text| text.starts_with(prefix)) => {
-                Some((wallet, one))
-            }
+            Entity::Transaction(one) if one.reference.is_some_and(is_ours) => Some((wallet, one)),
             Entity::Wallet { .. }
             | Entity::Identity(_)
             | Entity::Account(_)
@@ -136,7 +142,7 @@ impl Reader<'_> {
         });
         let asked = envelope.request().at("walletTransaction").text("reference");
         let references = [asked, answer.text("reference"), made.and_then(|(_, one)| one.reference)];
-        let reference = references.into_iter().flatten().find(|reference| reference.starts_with(prefix))?;
+        let reference = references.into_iter().flatten().find(|reference| is_ours(reference))?;
         let only = if let [wallet] = wallets { Some(wallet) } else { None };
         let wallet_id = answer.id("walletId").or_else(|| Some(made.map(|(wallet, _)| wallet).or(only)?.id.clone()));
         let wallet_transaction_id = answer.id("walletTransactionId").or_else(|| made?.1.id.clone());

@@ -1,6 +1,9 @@
 //! Names of events. The name space is open: clients have events of their own.
 //! <https://developer.eagleeye.com/eagleeye-developer/docs/event-definitions>.
 
+/// A reward was triggered.
+pub(super) const TRIGGER: &str = "SERVICE.TRIGGER";
+
 const KNOWN: [&str; 29] = [
     "ACCOUNT.MOVE.TO.WALLET",
     "POSCONNECT.WALLET.FULFIL",
@@ -10,7 +13,7 @@ const KNOWN: [&str; 29] = [
     "POSCONNECT.WALLET.SETTLE",
     "POSCONNECT.WALLET.SPEND",
     "POSCONNECT.WALLET.SPEND.VOID",
-    "SERVICE.TRIGGER",
+    TRIGGER,
     "SERVICE.WALLET.ACCOUNTS.CREATE",
     "SERVICE.WALLET.BACKENDPOINTS",
     "SERVICE.WALLET.CREATE",
@@ -64,7 +67,7 @@ impl Call {
             "POSCONNECT.WALLET.FULFIL" => Self::Fulfil,
             "POSCONNECT.WALLET.REFUND" | "POSCONNECT.WALLET.RETURN" => Self::Refund,
             "POSCONNECT.WALLET.SPEND" | "POSCONNECT.WALLET.SPEND.VOID" => Self::Spend,
-            "SERVICE.TRIGGER" => Self::Trigger,
+            TRIGGER => Self::Trigger,
             _ if name.starts_with("TIER.MEMBERSHIP.") => Self::TierMembership,
             _ => Self::Other,
         }

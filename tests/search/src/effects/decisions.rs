@@ -10,7 +10,7 @@ use muster::delivery::decide::{self as sweeping, Sweep};
 use muster::delivery::{Times, is_wanted};
 use muster::destination::{Performance, Testimony};
 use muster::ingest::merging::merge_all;
-use muster::model::effect::{Asked, EffectTimes, Move, Performed, Word, next};
+use muster::model::effect::{Asked, EffectTimes, EventsEarn, Move, Performed, Word, next};
 use muster::model::pending::RecordShape;
 use muster::model::standing::Trying;
 use muster::model::{
@@ -100,7 +100,12 @@ impl Decisions {
         } else {
             Times::with(TICK, TICK).sweep_age
         };
-        EffectTimes { settled_after, window: TICK * i32::from(LONG_AGO), again: self.scenario.again }
+        EffectTimes {
+            settled_after,
+            window: TICK * i32::from(LONG_AGO),
+            again: self.scenario.again,
+            events_earn: EventsEarn::Telling,
+        }
     }
 
     /// The row of a number.

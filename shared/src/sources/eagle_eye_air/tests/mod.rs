@@ -1,4 +1,5 @@
 mod anything;
+mod expiry;
 mod rules;
 mod samples;
 mod values;
@@ -14,6 +15,7 @@ const READER: Reader<'static> = Reader {
     currency: Some("GBP"),
     redemptions: Redemptions::Narrow,
     own_references: Some("aud-"),
+    own_clients: None,
     read_unknown: false,
 };
 
