@@ -44,6 +44,14 @@ pub struct Change {
     pub origin: Origin,
 }
 
+impl Change {
+    /// A fact that just happened, with nothing else along.
+    pub fn live(person: PersonKey, fact: Fact, occurred_at: Timestamp) -> Self {
+        let (identifiers, fields) = (BTreeMap::new(), BTreeMap::new());
+        Self { person, identifiers, fields, fact, occurred_at, origin: Origin::Live }
+    }
+}
+
 /// What a change says.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Fact {

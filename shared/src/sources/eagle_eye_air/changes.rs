@@ -151,15 +151,8 @@ impl<'a> Teller<'a> {
     }
 
     fn change(&self, fact: Fact, at: Timestamp) -> Change {
-        Change {
-            person: self.person,
-            identifiers: BTreeMap::new(),
-            fields: BTreeMap::new(),
-            fact,
-            // AIR's clock may be ahead of ours; nothing is refused for it.
-            occurred_at: at.min(self.latest()),
-            origin: Origin::Live,
-        }
+        // AIR's clock may be ahead of ours; nothing is refused for it.
+        Change::live(self.person, fact, at.min(self.latest()))
     }
 
     fn latest(&self) -> Timestamp {

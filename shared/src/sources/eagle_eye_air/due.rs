@@ -1,15 +1,13 @@
 //! What becomes due on a wallet's row besides the end of subscriptions: its end, some time after the wallet was deleted,
 //! and a look at AIR where no event told who it is.
 
-use std::collections::BTreeMap;
-
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value as Json;
 
 use super::changes::{MEMBERS, identifiers};
 use super::identities;
 use crate::model::source_format::EagleEyeAirFormat;
-use crate::model::{Change, Fact, Identifier, IdentifierType, Membership, Origin, Person};
+use crate::model::{Change, Fact, Identifier, IdentifierType, Membership, Person};
 
 /// How often a row is looked at that waits for what is still to be told of it.
 const AGAIN_AFTER: SignedDuration = SignedDuration::from_hours(1);
@@ -42,7 +40,7 @@ pub fn farewell(format: &EagleEyeAirFormat, person: &Person, now: Timestamp) -> 
     } else if !person.outbox.is_empty() && after(left.occurred_at, AT_THE_LATEST) > now {
         Farewell::Later(after(now, AGAIN_AFTER))
     } else {
-        Farewell::Now(change(person, Fact::Erased, now))
+        Farewell::Now(Change::live(person.key, Fact::Erased, now))
     }
 }
 
@@ -66,18 +64,7 @@ pub fn identified(
     let wallet: &Identifier = person.identifiers.get(keyed_by)?.value.first()?;
     let by_type = identities::of_list(listed, wallet.expose());
     let identifiers = identifiers(format, (keyed_by, wallet), &by_type);
-    (identifiers.len() > 1).then(|| Change { identifiers, ..change(person, Fact::Profile, now) })
-}
-
-fn change(person: &Person, fact: Fact, at: Timestamp) -> Change {
-    Change {
-        person: person.key,
-        identifiers: BTreeMap::new(),
-        fields: BTreeMap::new(),
-        fact,
-        occurred_at: at,
-        origin: Origin::Live,
-    }
+    (identifiers.len() > 1).then(|| Change { identifiers, ..Change::live(person.key, Fact::Profile, now) })
 }
 
 fn after(at: Timestamp, duration: SignedDuration) -> Timestamp {

@@ -8,7 +8,7 @@ use serde_json::json;
 
 use super::changes::{MEMBERS, SUBSCRIBERS, SUBSCRIPTION};
 use super::{Kind, SubscriptionState};
-use crate::model::{AudienceId, Change, Details, Fact, FieldName, Membership, Origin, Person, Value};
+use crate::model::{AudienceId, Change, Details, Fact, FieldName, Membership, Person, Value};
 
 /// Of a subscription without an end.
 const NEVER: &str = "never";
@@ -93,10 +93,10 @@ pub fn expired(person: &Person, now: Timestamp) -> Vec<Change> {
         if ends > now {
             continue;
         }
-        changes.extend(told(account, ends, campaign).map(|fact| change(person, fact, ends)));
+        changes.extend(told(account, ends, campaign).map(|fact| Change::live(person.key, fact, ends)));
         let ended = Value::List([ENDED.to_owned(), ends.to_string()].map(Value::Text).to_vec());
         let fields = BTreeMap::from([(field.clone(), ended)]);
-        changes.push(Change { fields, ..change(person, Fact::Profile, told_at) });
+        changes.push(Change { fields, ..Change::live(person.key, Fact::Profile, told_at) });
     }
     changes.extend(membership(person, now));
     changes
@@ -123,7 +123,7 @@ fn membership(person: &Person, now: Timestamp) -> Option<Change> {
         (Membership::Inside { .. }, true) | (Membership::Left, false) => None,
         (Membership::Left, true) => {
             let fact = Fact::Entered { audience, properties: BTreeMap::new() };
-            Some(change(person, fact, now))
+            Some(Change::live(person.key, fact, now))
         }
         (Membership::Inside { .. }, false) => {
             let over_at = |one: Noted<'_>| match one.state {
@@ -132,18 +132,7 @@ fn membership(person: &Person, now: Timestamp) -> Option<Change> {
                 State::Cancelled => Some(one.told_at),
             };
             let last = subscriptions(person).filter_map(over_at).max()?;
-            Some(change(person, Fact::Left { audience }, last.max(known.occurred_at)))
+            Some(Change::live(person.key, Fact::Left { audience }, last.max(known.occurred_at)))
         }
-    }
-}
-
-fn change(person: &Person, fact: Fact, at: Timestamp) -> Change {
-    Change {
-        person: person.key,
-        identifiers: BTreeMap::new(),
-        fields: BTreeMap::new(),
-        fact,
-        occurred_at: at,
-        origin: Origin::Live,
     }
 }

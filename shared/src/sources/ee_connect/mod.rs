@@ -15,7 +15,7 @@ use sha2::{Digest, Sha256};
 
 use super::{At, Flaw, Parsed, Reading, Told, Unreadable};
 use crate::model::source_format::EeConnectFormat;
-use crate::model::{Change, Details, EventId, Fact, Identifier, IdentifierType, Origin};
+use crate::model::{Change, Details, EventId, Fact, Identifier, IdentifierType};
 
 /// The header that carries a connector's key, in both directions.
 pub const KEY_HEADER: &str = "x-auth-token";
@@ -136,12 +136,8 @@ impl<'a> Request<'a> {
         let mut known = BTreeSet::new();
         let actions = self.actions.iter().filter(|action| known.insert(**action));
         let change = |(place, action): (usize, &&str)| Change {
-            person,
             identifiers: identifiers.clone(),
-            fields: BTreeMap::new(),
-            fact: self.asks_for(action, place == 0, format),
-            occurred_at: reading.now,
-            origin: Origin::Live,
+            ..Change::live(person, self.asks_for(action, place == 0, format), reading.now)
         };
         Ok(actions.enumerate().map(change).collect())
     }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::model::merge::{MergeContext, merge};
-use crate::model::{Change, Fact, Identifier, InstallationKey, Origin, Person};
+use crate::model::{Change, Fact, Identifier, InstallationKey, Person};
 use crate::sources::eagle_eye_air::SubscriptionState;
 use crate::sources::eagle_eye_air::changes::{MEMBERS, SUBSCRIBERS, SUBSCRIPTION};
 use crate::sources::eagle_eye_air::expiry::{expired, noted};
@@ -29,8 +29,7 @@ impl Member {
     }
 
     fn change(&self, fact: Fact, at: Timestamp) -> Change {
-        let (identifiers, fields) = (BTreeMap::new(), BTreeMap::new());
-        Change { person: self.0.key, identifiers, fields, fact, occurred_at: at, origin: Origin::Live }
+        Change::live(self.0.key, fact, at)
     }
 
     fn take(&mut self, change: Change) {
