@@ -35,6 +35,7 @@ mod door;
 pub mod eagle_eye_air;
 mod faults;
 pub mod heyloyalty;
+pub mod lotame;
 pub mod lytics;
 mod outbox;
 mod recording;
